@@ -1,0 +1,42 @@
+#include "core/histogram.h"
+
+#include "core/group.h"
+
+/* 1, 2, 3, 4, 6, 8, 12, 16, ...: index 2k-1 is 2^k, index 2k is 3*2^(k-1), from index 1 on. */
+int64_t histogram_bound_ms(size_t index)
+{
+    if (index >= HISTOGRAM_SIZE - 1) {
+        return INT64_MAX;
+    }
+    if (index == 0) {
+        return 1;
+    }
+    size_t power = (index + 1) / 2;
+    return index % 2 == 1 ? INT64_C(1) << power : INT64_C(3) << (power - 1);
+}
+
+size_t histogram_index(int64_t duration_us)
+{
+    int64_t duration_ms = duration_us <= 0 ? 0 : (duration_us + 999) / 1000;
+    size_t index = 0;
+    while (duration_ms > histogram_bound_ms(index)) {
+        index++;
+    }
+    return index;
+}
+
+int64_t histogram_quantile_ms(const int32_t *histogram, int64_t permille)
+{
+    int64_t total = 0;
+    for (size_t i = 0; i < HISTOGRAM_SIZE; i++) {
+        total += histogram[i];
+    }
+    int64_t seen = 0;
+    for (size_t i = 0; i < HISTOGRAM_SIZE && total > 0; i++) {
+        seen += histogram[i];
+        if (seen * 1000 >= total * permille && seen > 0) {
+            return i == HISTOGRAM_SIZE - 1 ? histogram_bound_ms(i - 1) : histogram_bound_ms(i);
+        }
+    }
+    return 0;
+}
