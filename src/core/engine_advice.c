@@ -1,0 +1,272 @@
+/* What to tell those who wait: place, estimated time, and when to ask again.
+ *
+ * The rules and their constants come from a simulation of the line (75 tuned runs, 120 random worlds): sleep most of
+ * the wait, not all of it, so that the place can be told anew; while a ramp may quicken, not beyond the earliest turn;
+ * near the turn aim a little before it; while blocked a share of the closure so far, so that nobody herds when it
+ * ends. */
+#include "core/engine_internal.h"
+
+#include "core/histogram.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define US               1e6
+#define SLEEP_SETTLED    0.85
+#define SLEEP_WINDOW     0.5
+#define NEAR_S           10.0
+#define LEAD_S           3.0
+#define SPREAD           0.1
+#define BLOCKED_SHARE    0.3
+#define BLOCKED_SPREAD   0.2
+#define BLOCKED_CAP_S    30.0
+#define BLOCKED_CAP_WAIT 0.1
+#define ROUND_DEFAULT_S  15.0
+#define GAIN_LN          0.405 /* ln 1.5, the slow start's gain */
+#define SLEEP_MIN_S      0.5
+#define SLEEP_MAX_S      900.0
+#define BUDGET_STEP      0.25
+
+int64_t slot_store_now(const struct policy_slot *slot, int64_t now_us)
+{
+    int64_t age_us = now_us - slot->snapshot_at_us;
+    return slot->snapshot.now_us + (age_us > 0 ? age_us : 0);
+}
+
+int slot_find_fleet(const struct policy_slot *slot, const char *name)
+{
+    for (size_t f = 0; f < slot->policy->fleet_count; f++) {
+        if (strcmp(slot->policy->fleets[f].name, name) == 0) {
+            return (int)f;
+        }
+    }
+    return -1;
+}
+
+int slot_find_dependency(const struct policy_slot *slot, const char *name)
+{
+    for (size_t d = 0; d < slot->policy->dependency_count; d++) {
+        if (strcmp(slot->policy->dependencies[d].name, name) == 0) {
+            return (int)d;
+        }
+    }
+    return -1;
+}
+
+bool ticket_parse(const char *text, enum line *ret_line, int64_t *ret_number, int64_t *ret_asks)
+{
+    if (text[0] != 'm' && text[0] != 'r') {
+        return false;
+    }
+    char *end = NULL;
+    long long number = strtoll(text + 1, &end, 10);
+    if (end == text + 1 || number <= 0 || (*end != '.' && *end != '\0')) {
+        return false;
+    }
+    const char *asks_text = *end == '.' ? end + 1 : end;
+    long long asks = strtoll(asks_text, &end, 10);
+    if (*end != '\0' || asks < 0 || asks > 1000000) {
+        return false;
+    }
+    *ret_line = text[0] == 'r' ? LINE_RETRY : LINE_MAIN;
+    *ret_number = number;
+    *ret_asks = asks;
+    return true;
+}
+
+static double uncalled(const struct snapshot_line *line, int64_t now_us)
+{
+    int64_t left = line->tail - line_serving(line, now_us);
+    return left > 0 ? (double)left : 0;
+}
+
+/* Supply, and who waits for it, as this controller sees it. */
+static void share_of(const struct policy_slot *slot, int64_t now_us, struct line_share *ret_share,
+                     double ret_waiting[HG_FLEETS_MAX])
+{
+    memset(ret_share, 0, sizeof(*ret_share));
+    memset(ret_waiting, 0, HG_FLEETS_MAX * sizeof(double));
+    for (size_t d = 0; d < slot->policy->dependency_count; d++) {
+        if (slot->dependency_of[d] >= 0) {
+            ret_share->supply[d] =
+                line_supply(&slot->snapshot.dependencies[slot->dependency_of[d]], slot->observed.rate[d]);
+        }
+    }
+    for (size_t f = 0; f < slot->policy->fleet_count; f++) {
+        if (slot->fleet_of[f] < 0) {
+            continue;
+        }
+        const struct snapshot_fleet *fleet = &slot->snapshot.fleets[slot->fleet_of[f]];
+        ret_share->weight[f] = (double)slot->policy->fleets[f].weight;
+        ret_waiting[f] = fleet->paused || fleet->held
+                             ? 0
+                             : uncalled(&fleet->lines[LINE_MAIN], now_us) + uncalled(&fleet->lines[LINE_RETRY], now_us);
+        ret_share->active[f] = ret_waiting[f] > 0;
+    }
+}
+
+/* Seconds until the turn at the present supply; negative if unknown. */
+static double wait_of(const struct policy_slot *slot, const struct advice_input *input, double position)
+{
+    struct line_share share;
+    struct line_forecast forecast;
+    double waiting[HG_FLEETS_MAX];
+    int64_t now_us = slot_store_now(slot, input->now_us);
+    share_of(slot, now_us, &share, waiting);
+    const struct snapshot_fleet *fleet = &slot->snapshot.fleets[slot->fleet_of[input->fleet]];
+    double retry_share = (double)slot->policy->fleets[input->fleet].retry_share_permille / 1000;
+    double other = uncalled(&fleet->lines[input->line == LINE_MAIN ? LINE_RETRY : LINE_MAIN], now_us);
+    double own_share = input->line == LINE_MAIN ? 1 - retry_share : retry_share;
+    double among = position + other; /* at most all of the other line goes before */
+    if (own_share > 0 && position / own_share < among) {
+        among = position / own_share;
+    }
+    line_forecast(slot->policy, &share, waiting, &forecast);
+    return line_forecast_wait(&forecast, (size_t)input->fleet, among);
+}
+
+struct outlook {
+    bool blocked;        /* a need is closed, or the fleet held or paused */
+    bool ramping;
+    bool window_limited;
+    double closed_s;     /* how long so far */
+    double round_s;      /* how long a relaunch takes */
+    double ceiling;      /* numbers per second that the ceilings allow */
+    int dependency;      /* that limits most, the policy's index */
+    enum phase phase;
+};
+
+static void look_at_need(const struct policy_slot *slot, const struct hg_need *need, int64_t now_us,
+                         struct outlook *outlook)
+{
+    const struct snapshot_dependency *dependency =
+        &slot->snapshot.dependencies[slot->dependency_of[need->dependency]];
+    double cost = (double)need->cost;
+    double ceiling = (double)dependency->rate_milli / 1000 / cost;
+    bool closed = dependency->phase == PHASE_BLOCKED || dependency->phase == PHASE_FROZEN ||
+                  dependency->phase == PHASE_PAUSED;
+    bool lowest = outlook->dependency < 0 || ceiling < outlook->ceiling;
+    if (lowest) {
+        outlook->ceiling = ceiling;
+    }
+    if (closed || (lowest && !outlook->blocked)) {
+        outlook->dependency = (int)need->dependency;
+        outlook->phase = dependency->phase;
+    }
+    outlook->blocked = outlook->blocked || closed;
+    outlook->ramping = outlook->ramping || dependency->phase == PHASE_PROBING || dependency->phase == PHASE_RAMPING;
+    outlook->window_limited =
+        outlook->window_limited || dependency->in_flight * 10 >= dependency->window * 9;
+    if (closed) {
+        double closed_s = (double)(now_us - slot->phase_since_us[need->dependency]) / US;
+        outlook->closed_s = closed_s > outlook->closed_s ? closed_s : outlook->closed_s;
+    }
+    double median_s = (double)histogram_quantile_ms(dependency->cohorts[0].histogram, 500) / 1000;
+    outlook->round_s = median_s > outlook->round_s ? median_s : outlook->round_s;
+}
+
+static struct outlook look(const struct policy_slot *slot, int fleet, int64_t now_us)
+{
+    struct outlook outlook = {.dependency = -1, .phase = PHASE_COUNT};
+    const struct hg_fleet *policy = &slot->policy->fleets[fleet];
+    for (size_t n = 0; n < policy->need_count; n++) {
+        if (slot->dependency_of[policy->needs[n].dependency] >= 0) {
+            look_at_need(slot, &policy->needs[n], now_us, &outlook);
+        }
+    }
+    const struct snapshot_fleet *state = &slot->snapshot.fleets[slot->fleet_of[fleet]];
+    if (state->paused || state->held) {
+        outlook.blocked = true;
+    }
+    if (outlook.round_s <= 0) {
+        outlook.round_s = ROUND_DEFAULT_S;
+    }
+    return outlook;
+}
+
+static double clamp(double value, double low, double high)
+{
+    return value < low ? low : value > high ? high : value;
+}
+
+static double sleep_blocked(const struct outlook *outlook, double position)
+{
+    double wait_s = outlook->ceiling > 0 ? position / outlook->ceiling : 0;
+    double cap_s = BLOCKED_CAP_S + BLOCKED_CAP_WAIT * wait_s;
+    return clamp(BLOCKED_SHARE * outlook->closed_s, 2, cap_s);
+}
+
+static double sleep_open(const struct outlook *outlook, double position, double wait_s)
+{
+    if (wait_s < 0) {
+        return NEAR_S;
+    }
+    if (wait_s <= NEAR_S) {
+        return wait_s - clamp(0.3 * wait_s, 0, LEAD_S);
+    }
+    double sleep_s = wait_s * (outlook->window_limited ? SLEEP_WINDOW : SLEEP_SETTLED);
+    if (outlook->ramping) {
+        double tau = outlook->round_s / GAIN_LN;
+        double earliest_s = tau * log(1 + wait_s / tau);
+        double floor_s = outlook->ceiling > 0 ? position / outlook->ceiling : 0;
+        earliest_s = earliest_s > floor_s ? earliest_s : floor_s;
+        sleep_s = sleep_s < earliest_s ? sleep_s : earliest_s;
+    }
+    return sleep_s;
+}
+
+void engine_advise(struct hg_engine *engine, const struct policy_slot *slot, const struct advice_input *input,
+                   struct hg_answer *ret_answer)
+{
+    ret_answer->eta_us = -1;
+    ret_answer->retry_after_us = (int64_t)(NEAR_S * US);
+    snprintf(ret_answer->ticket, sizeof(ret_answer->ticket), "%c%lld.%lld", input->line == LINE_RETRY ? 'r' : 'm',
+             (long long)input->number, (long long)input->asks);
+    if (slot->fleet_of[input->fleet] < 0) {
+        return;
+    }
+    int64_t now_us = slot_store_now(slot, input->now_us);
+    const struct snapshot_line *line = &slot->snapshot.fleets[slot->fleet_of[input->fleet]].lines[input->line];
+    struct outlook outlook = look(slot, input->fleet, now_us);
+    int64_t ahead = input->number - line_serving(line, now_us);
+    /* A called one stands among those called before and refused. */
+    double position = input->called || ahead < 0 ? (double)line->ready / 2 + 1 : (double)ahead;
+    ret_answer->position = input->called || ahead < 0 ? 0 : ahead;
+    ret_answer->blocked = outlook.blocked;
+    if (ret_answer->limit_dependency < 0) {
+        ret_answer->limit_dependency = outlook.dependency;
+        ret_answer->phase = outlook.phase;
+    }
+    double spread = SPREAD, sleep_s;
+    if (outlook.blocked) {
+        sleep_s = sleep_blocked(&outlook, position);
+        spread = BLOCKED_SPREAD;
+    } else {
+        double wait_s = wait_of(slot, input, position);
+        sleep_s = sleep_open(&outlook, position, wait_s);
+        ret_answer->eta_us = wait_s < 0 ? -1 : (int64_t)(clamp(wait_s, 0, 1e9) * US);
+    }
+    if (input->asks > ASK_BUDGET) {
+        sleep_s *= 1 + BUDGET_STEP * (double)(input->asks - ASK_BUDGET);
+    }
+    sleep_s = clamp(sleep_s, SLEEP_MIN_S, SLEEP_MAX_S);
+    ret_answer->retry_after_us = rng_between(&engine->rng, (int64_t)(sleep_s * (1 - spread) * US),
+                                             (int64_t)(sleep_s * (1 + spread) * US));
+}
+
+int64_t slot_fleet_eta_us(const struct policy_slot *slot, size_t fleet, int64_t now_us)
+{
+    if (slot->fleet_of[fleet] < 0) {
+        return -1;
+    }
+    struct line_share share;
+    struct line_forecast forecast;
+    double waiting[HG_FLEETS_MAX];
+    share_of(slot, slot_store_now(slot, now_us), &share, waiting);
+    struct outlook outlook = look(slot, (int)fleet, slot_store_now(slot, now_us));
+    line_forecast(slot->policy, &share, waiting, &forecast);
+    double wait_s = outlook.blocked ? -1 : line_forecast_wait(&forecast, fleet, waiting[fleet]);
+    return wait_s < 0 ? -1 : (int64_t)(clamp(wait_s, 0, 1e9) * US);
+}

@@ -1,0 +1,137 @@
+#include "core/engine_internal.h"
+
+#include <string.h>
+
+/* The snapshot's dependency index, as the policy's; -1 if the policy does not know it. */
+static int own_dependency(const struct policy_slot *slot, int index)
+{
+    for (size_t d = 0; index >= 0 && d < slot->policy->dependency_count; d++) {
+        if (slot->dependency_of[d] == index) {
+            return (int)d;
+        }
+    }
+    return -1;
+}
+
+static void explain(const struct policy_slot *slot, const struct op_reply *op, struct hg_answer *answer)
+{
+    answer->limit = op->limit;
+    if (op->limit_dependency < 0 || (size_t)op->limit_dependency >= slot->snapshot.dependency_count) {
+        return;
+    }
+    const struct snapshot_dependency *dependency = &slot->snapshot.dependencies[op->limit_dependency];
+    answer->limit_dependency = own_dependency(slot, op->limit_dependency);
+    answer->phase = dependency->phase;
+    switch (op->limit) {
+    case LIMIT_RATE:
+        answer->limit_value = dependency->rate_milli;
+        break;
+    case LIMIT_PACE:
+        answer->limit_value = dependency->pace_milli;
+        break;
+    case LIMIT_IN_FLIGHT:
+        answer->limit_value = dependency->in_flight_max;
+        answer->limit_used = dependency->in_flight;
+        break;
+    case LIMIT_WINDOW:
+    case LIMIT_BLOCKED:
+        answer->limit_value = dependency->window;
+        answer->limit_used = dependency->in_flight;
+        break;
+    case LIMIT_NONE:
+    case LIMIT_LINE:
+    case LIMIT_PAUSED:
+    case LIMIT_BACKOFF:
+    case LIMIT_QUARANTINE:
+    case LIMIT_AFTER:
+    case LIMIT_STORE:
+    case LIMIT_COUNT:
+        break;
+    }
+}
+
+/* A called one that finds no token for a moment is held rather than sent away. False if it is not. */
+static bool hold(struct policy_slot *slot, struct pending *pending, const struct op_reply *op, int64_t now_us)
+{
+    if (pending->request.op.kind != OP_ACQUIRE || !pending->request.may_hold || !op->called ||
+        slot->held.count >= HOLD_MAX || op->limit_dependency < 0 ||
+        (size_t)op->limit_dependency >= slot->snapshot.dependency_count) {
+        return false;
+    }
+    const struct snapshot_dependency *dependency = &slot->snapshot.dependencies[op->limit_dependency];
+    int64_t deadline_us = pending->asked_us + HOLD_US;
+    if (op->limit == LIMIT_RATE || op->limit == LIMIT_PACE) {
+        int64_t rate_milli = op->limit == LIMIT_PACE ? dependency->pace_milli : dependency->rate_milli;
+        if (op->wait_us <= 0 || rate_milli <= 0) {
+            return false;
+        }
+        int64_t ahead = 0; /* held ones that wait for the same tokens */
+        for (const struct pending *other = slot->held.first; other != NULL; other = other->next) {
+            ahead++;
+        }
+        pending->due_us = now_us + op->wait_us + ahead * INT64_C(1000000000) / rate_milli;
+    } else if (op->limit == LIMIT_IN_FLIGHT || op->limit == LIMIT_WINDOW) {
+        bool moving = dependency->phase != PHASE_FROZEN && dependency->window > 0;
+        pending->due_us = moving ? now_us + HOLD_STEP_US : INT64_MAX;
+    } else {
+        return false;
+    }
+    if (pending->due_us > deadline_us) {
+        return false;
+    }
+    pending_insert_by_due(&slot->held, pending);
+    return true;
+}
+
+static void settle_backoff(struct hg_engine *engine, struct policy_slot *slot, const struct pending *pending,
+                           const struct op_reply *op, int64_t now_us, struct hg_answer *answer)
+{
+    int64_t left_us = op->until_us - slot_store_now(slot, now_us);
+    if (left_us > 0) {
+        /* Later than its end by up to a tenth, never earlier: those who failed together come back apart. */
+        answer->retry_after_us = left_us + rng_between(&engine->rng, 0, left_us / 10);
+        answer->limit = LIMIT_BACKOFF;
+        return;
+    }
+    int fleet = slot_find_fleet(slot, pending->request.op.fleet);
+    if (fleet >= 0 && slot->fleet_of[fleet] >= 0) {
+        const struct snapshot_line *line = &slot->snapshot.fleets[slot->fleet_of[fleet]].lines[LINE_MAIN];
+        struct advice_input advice = {
+            .fleet = fleet, .line = LINE_MAIN, .number = line->tail + 1, .now_us = now_us};
+        struct hg_answer again = *answer;
+        engine_advise(engine, slot, &advice, &again);
+        answer->retry_after_us = again.retry_after_us;
+    }
+}
+
+void engine_settle(struct hg_engine *engine, size_t policy, struct pending *pending, const struct op_reply *op,
+                   int64_t now_us)
+{
+    struct policy_slot *slot = engine->slots[policy];
+    struct hg_answer answer = {.status = op->status, .op = op, .state = op->state, .phase = PHASE_COUNT,
+                               .limit_dependency = -1, .eta_us = -1, .limit_value = -1, .limit_used = -1};
+    explain(slot, op, &answer);
+    if (op->state == INSTANCE_GRANTED) {
+        int64_t left_us = op->until_us - slot_store_now(slot, now_us);
+        answer.lease_us = left_us > 0 ? left_us : 0;
+    } else if (op->state == INSTANCE_BACKOFF) {
+        settle_backoff(engine, slot, pending, op, now_us, &answer);
+    } else if (op->state == INSTANCE_WAITING) {
+        if (op->status == 0 && hold(slot, pending, op, now_us)) {
+            engine->counters.held++;
+            return;
+        }
+        struct advice_input advice = {.fleet = slot_find_fleet(slot, pending->request.op.fleet),
+                                      .line = op->line,
+                                      .number = op->number,
+                                      .called = op->called,
+                                      .asks = pending->asks + 1,
+                                      .now_us = now_us};
+        if (advice.fleet >= 0) {
+            engine_advise(engine, slot, &advice, &answer);
+        }
+    } else if (op->status == HG_E_STORE_FULL || op->status == HG_E_NOT_READY) {
+        answer.retry_after_us = rng_between(&engine->rng, OVERLOAD_RETRY_US, 2 * OVERLOAD_RETRY_US);
+    }
+    engine_answer(engine, policy, pending, &answer);
+}
