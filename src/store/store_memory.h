@@ -1,0 +1,9 @@
+#ifndef STORE_STORE_MEMORY_H
+#define STORE_STORE_MEMORY_H
+
+#include "store/store.h"
+
+/* memory: and memory:DIR */
+extern const struct store_ops store_memory_ops;
+
+#endif
