@@ -51,7 +51,8 @@ static void tell_moves(struct hg_engine *engine, size_t policy, size_t d, bool w
     const char *name = slot->policy->dependencies[d].name;
     if (dependency->phase != dependency->phase_before) {
         bool trouble = dependency->phase == PHASE_BLOCKED || dependency->phase == PHASE_FROZEN;
-        effect_log(engine, policy, trouble ? 2 : 1, "phase", "policy=%s dependency=%s from=%s to=%s cohort=%lld why=\"%s\"",
+        effect_log(engine, policy, trouble ? 2 : 1, "phase",
+                   "policy=%s dependency=%s from=%s to=%s cohort=%lld why=\"%s\"",
                    slot->name, name, phase_name(dependency->phase_before), phase_name(dependency->phase),
                    (long long)dependency->cohort, dependency->why);
     } else if (dependency->cohort != dependency->cohort_before) {
