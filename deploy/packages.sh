@@ -6,7 +6,7 @@
 packages_build=(build-essential meson ninja-build pkg-config python3 ca-certificates libuv1-dev libhiredis-dev
   libjansson-dev libmicrohttpd-dev libcurl4-openssl-dev libc-ares-dev)
 # To test: the framework, and the real servers the tests talk to. prometheus brings promtool.
-packages_test=(check curl redis-server nginx-light dnsmasq-base prometheus)
+packages_test=(check curl redis-server nginx-light dnsmasq-base openssl prometheus)
 # To fuzz.
 packages_fuzz=(clang libclang-rt-dev)
 
