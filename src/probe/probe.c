@@ -4,6 +4,7 @@
 #include "probe/check.h"
 #include "probe/config.h"
 #include "probe/probe_state.h"
+#include "probe/schedule.h"
 
 #include <stdlib.h>
 
@@ -121,16 +122,9 @@ static void next_cb(uv_timer_t *timer)
     }
 }
 
-static int64_t jitter_ms(const struct probe *probe)
-{
-    return probe->config.interval_us / 1000 * probe->config.jitter_permille / 1000;
-}
-
 static void attempt(struct probe *probe)
 {
-    int64_t spread_ms = jitter_ms(probe);
-    int64_t delay_ms = probe->config.interval_us / 1000 + rng_between(&probe->rng, -spread_ms, spread_ms);
-    delay_ms = delay_ms < PROBE_DELAY_MIN_MS ? PROBE_DELAY_MIN_MS : delay_ms;
+    int64_t delay_ms = schedule_delay_ms(&probe->config, &probe->rng);
     probe->due = false;
     uv_update_time(
         probe->loop); /* timers count from the loop's idea of now, which a busy turn leaves behind */
@@ -168,7 +162,7 @@ int probe_create(const struct probe_options *options, struct probe **ret_probe)
     probe->next.data = probe;
     probe->timeout.data = probe;
     probe->timer_count = 2;
-    int64_t delay_ms = rng_between(&probe->rng, 0, jitter_ms(probe));
+    int64_t delay_ms = schedule_first_delay_ms(&probe->config, &probe->rng);
     (void)uv_timer_start(&probe->next, next_cb, (uint64_t)delay_ms, 0);
     *ret_probe = probe;
     return 0;

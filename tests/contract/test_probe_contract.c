@@ -189,6 +189,7 @@ START_TEST(test_destroyed_in_mid_attempt)
     ck_assert(ops->init(&world));
     ops->be_silent(&world);
     /* After no turn of the loop, and after more and more of them. */
+    world.probe.jitter_permille = 0;
     for (int turns = 0; turns < 6; turns++) {
         struct listener listener = {0};
         begin(&listener, &world.probe);
@@ -448,6 +449,37 @@ START_TEST(test_names_that_do_not_resolve)
 }
 END_TEST
 
+/* By name: resolved in the loop, every address tried (localhost may have ::1 first, where nobody listens). */
+START_TEST(test_names_that_resolve)
+{
+    const struct {
+        enum hg_probe_kind kind;
+        const char *before;
+        const char *after;
+    } cases[] = {{HG_PROBE_TCP, "localhost:", ""},
+                 {HG_PROBE_HTTP, "http://localhost:", "/ok"},
+                 {HG_PROBE_REDIS, "redis://localhost:", ""}};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct world world;
+        ck_assert(world_ops[cases[i].kind].init(&world));
+        world_ops[cases[i].kind].raise(&world);
+        snprintf(world.target, sizeof(world.target), "%s%d%s", cases[i].before, world.port, cases[i].after);
+        struct listener listener = {0};
+        begin(&listener, &world.probe);
+        wait_reports(&listener, 1);
+        ck_assert_msg(listener.last.verdict == PROBE_VERDICT_UP, "%s", listener.text);
+        end(&listener);
+        listener = (struct listener){0};
+        server_stop(&world.server);
+        begin(&listener, &world.probe);
+        wait_reports(&listener, 1);
+        ck_assert_msg(listener.last.verdict == PROBE_VERDICT_UNREACHABLE, "%s", listener.text);
+        end(&listener);
+        world_finish(&world);
+    }
+}
+END_TEST
+
 START_TEST(test_impossible_settings)
 {
     ck_assert_int_eq(uv_loop_init(&loop), 0);
@@ -492,6 +524,7 @@ int main(void)
     tcase_add_test(tcase, test_exec_kills_its_whole_group);
     tcase_add_test(tcase, test_exec_says_its_first_line);
     tcase_add_test(tcase, test_names_that_do_not_resolve);
+    tcase_add_test(tcase, test_names_that_resolve);
     tcase_add_test(tcase, test_impossible_settings);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);

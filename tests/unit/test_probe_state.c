@@ -1,6 +1,8 @@
 #include "headgate/errors.h"
 #include "probe/gauge.h"
+#include "probe/probe.h"
 #include "probe/probe_state.h"
+#include "probe/schedule.h"
 #include "probe/target.h"
 
 #include "check_main.h"
@@ -120,6 +122,35 @@ START_TEST(test_urls)
 }
 END_TEST
 
+START_TEST(test_delays_stay_within_the_jitter)
+{
+    struct hg_probe probe = {.interval_us = 1000000, .jitter_permille = 100};
+    struct rng rng, same;
+    rng_init(&rng, 3);
+    rng_init(&same, 3);
+    int64_t lowest = INT64_MAX, highest = 0;
+    for (int i = 0; i < 10000; i++) {
+        int64_t delay_ms = schedule_delay_ms(&probe, &rng);
+        ck_assert_int_eq(delay_ms, schedule_delay_ms(&probe, &same));
+        lowest = delay_ms < lowest ? delay_ms : lowest;
+        highest = delay_ms > highest ? delay_ms : highest;
+    }
+    ck_assert_int_eq(lowest, 900);
+    ck_assert_int_eq(highest, 1100);
+    for (int i = 0; i < 1000; i++) {
+        int64_t delay_ms = schedule_first_delay_ms(&probe, &rng);
+        ck_assert(delay_ms >= 0 && delay_ms <= 100);
+    }
+    probe.jitter_permille = 0;
+    ck_assert_int_eq(schedule_delay_ms(&probe, &rng), 1000);
+    ck_assert_int_eq(schedule_first_delay_ms(&probe, &rng), 0);
+    probe = (struct hg_probe){.interval_us = 1000, .jitter_permille = 1000};
+    for (int i = 0; i < 100; i++) {
+        ck_assert_int_eq(schedule_delay_ms(&probe, &rng), PROBE_DELAY_MIN_MS);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("probe_state");
@@ -129,6 +160,7 @@ int main(void)
     tcase_add_test(tcase, test_gauge_refused);
     tcase_add_test(tcase, test_addresses);
     tcase_add_test(tcase, test_urls);
+    tcase_add_test(tcase, test_delays_stay_within_the_jitter);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);
 }
