@@ -15,7 +15,7 @@ import tempfile
 
 FILE_LINES_MAX = 600
 FUNCTION_LINES_MAX = 70
-LINE_WIDTH_MAX = 125  # clang-format aims at 110; what it cannot break may run a little over
+LINE_WIDTH_MAX = 140  # clang-format aims at 110; what it cannot break may run a little over
 
 # Room -> rooms whose headers it may include. Its own and include/headgate are always allowed.
 EDGES = {
