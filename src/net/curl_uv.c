@@ -86,18 +86,14 @@ static int start(struct curl_uv *transfer)
     return fine && curl_multi_add_handle(multi, transfer->easy) == CURLM_OK ? 0 : HG_E_IO;
 }
 
-int curl_uv_start(uv_loop_t *loop, CURL *easy, curl_uv_done_fn on_done, void *user_data,
+int curl_uv_start(uv_loop_t *loop, CURLM *multi, CURL *easy, curl_uv_done_fn on_done, void *user_data,
                   struct curl_uv **ret_transfer)
 {
     struct curl_uv *transfer = calloc(1, sizeof(*transfer));
     if (transfer == NULL) {
         return HG_E_NOMEM;
     }
-    transfer->multi = curl_multi_init();
-    if (transfer->multi == NULL) {
-        free(transfer);
-        return HG_E_NOMEM;
-    }
+    transfer->multi = multi;
     transfer->easy = easy;
     transfer->on_done = on_done;
     transfer->user_data = user_data;
@@ -135,6 +131,8 @@ void curl_uv_close(struct curl_uv *transfer, void (*on_closed)(void *user_data),
     transfer->on_closed = on_closed;
     transfer->closed_data = user_data;
     (void)curl_multi_remove_handle(transfer->multi, transfer->easy);
-    (void)curl_multi_cleanup(transfer->multi);
+    /* The multi handle lives on: it must not call back into what is freed here. */
+    (void)curl_multi_setopt(transfer->multi, CURLMOPT_SOCKETFUNCTION, NULL);
+    (void)curl_multi_setopt(transfer->multi, CURLMOPT_TIMERFUNCTION, NULL);
     poll_set_close(&transfer->set, set_closed);
 }

@@ -25,6 +25,7 @@ typedef void (*check_done_fn)(void *user_data, const struct check_result *result
 struct check_options {
     uv_loop_t *loop;
     const struct hg_probe *probe; /* outlives the check */
+    void **kept; /* the kind's own, kept by the probe from one attempt to the next; NULL at first */
     check_done_fn on_done;
     void *user_data;
 };
@@ -43,6 +44,8 @@ struct check_ops {
                  struct check_result *ret_result);
     void (*explain_silence)(const struct check *check, struct check_result *ret_result);
     void (*close)(struct check *check, void (*on_closed)(void *user_data), void *user_data);
+    void (*forget)(
+        void *kept); /* frees what was kept, after the last check closed; NULL if the kind keeps nothing */
 };
 
 extern const struct check_ops check_tcp_ops;

@@ -119,6 +119,7 @@ static bool set_options(struct check_http *http)
            curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_CAPATH, NULL) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_PROXY, "") == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L) == CURLE_OK &&
@@ -161,10 +162,18 @@ static void on_answer(void *user_data, const struct ares_uv_answer *answer)
         check_done(&http->check, &result);
         return;
     }
+    /* The multi handle is kept for the next attempt, for the CA certificates it has parsed; connections are
+     * not. */
+    void **multi = http->check.options.kept;
+    if (*multi == NULL) {
+        *multi = curl_multi_init();
+    }
     http->easy = curl_easy_init();
     int status = HG_E_NOMEM;
-    if (http->easy != NULL && (http->target.literal || set_addresses(http, answer)) && set_options(http)) {
-        status = curl_uv_start(http->check.options.loop, http->easy, on_transferred, http, &http->transfer);
+    if (*multi != NULL && http->easy != NULL && (http->target.literal || set_addresses(http, answer)) &&
+        set_options(http)) {
+        status = curl_uv_start(http->check.options.loop, *multi, http->easy, on_transferred, http,
+                               &http->transfer);
     }
     if (status == 0) {
         http->handle_count++;
@@ -227,5 +236,13 @@ static void http_close(struct check *check, void (*on_closed)(void *user_data), 
     curl_uv_close(http->transfer, part_closed, http);
 }
 
-const struct check_ops check_http_ops = {
-    .name = "http", .start = http_start, .explain_silence = http_explain_silence, .close = http_close};
+static void http_forget(void *kept)
+{
+    (void)curl_multi_cleanup(kept);
+}
+
+const struct check_ops check_http_ops = {.name = "http",
+                                         .start = http_start,
+                                         .explain_silence = http_explain_silence,
+                                         .close = http_close,
+                                         .forget = http_forget};

@@ -14,6 +14,7 @@ struct probe {
     const struct check_ops *ops;
     struct check *check; /* the attempt under way, until its verdict */
     bool check_closing;  /* after its verdict, until its handles are closed */
+    void *kept;          /* the kind's own */
     bool due;            /* the next attempt waits for that */
     uint64_t started_ns;
     struct probe_state state;
@@ -44,6 +45,9 @@ static void free_when_closed(struct probe *probe)
     }
     void (*on_closed)(void *) = probe->on_closed;
     void *closed_data = probe->closed_data;
+    if (probe->kept != NULL) {
+        probe->ops->forget(probe->kept);
+    }
     config_finish(&probe->config);
     free(probe);
     if (on_closed != NULL) {
@@ -131,8 +135,11 @@ static void attempt(struct probe *probe)
     (void)uv_timer_start(&probe->next, next_cb, (uint64_t)delay_ms, 0);
     (void)uv_timer_start(&probe->timeout, timeout_cb, (uint64_t)check_ms(probe->config.timeout_us), 0);
     probe->started_ns = uv_hrtime();
-    struct check_options options = {
-        .loop = probe->loop, .probe = &probe->config, .on_done = on_done, .user_data = probe};
+    struct check_options options = {.loop = probe->loop,
+                                    .probe = &probe->config,
+                                    .kept = &probe->kept,
+                                    .on_done = on_done,
+                                    .user_data = probe};
     struct check_result result;
     if (probe->ops->start(&options, &probe->check, &result) != 0) {
         (void)uv_timer_stop(&probe->timeout);
