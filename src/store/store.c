@@ -2,13 +2,14 @@
 
 #include "headgate/errors.h"
 #include "store/store_memory.h"
+#include "store/store_redis.h"
 
 #include <stdio.h>
 #include <string.h>
 
 int store_create(const struct store_options *options, struct store **ret_store, char *ret_error, size_t error_size)
 {
-    static const struct store_ops *const stores[] = {&store_memory_ops};
+    static const struct store_ops *const stores[] = {&store_memory_ops, &store_redis_ops};
     for (size_t i = 0; i < sizeof(stores) / sizeof(stores[0]); i++) {
         if (strncmp(options->url, stores[i]->scheme, strlen(stores[i]->scheme)) == 0) {
             int status = stores[i]->create(options, ret_store);

@@ -1,0 +1,198 @@
+#include "headgate/errors.h"
+#include "store/store.h"
+
+#include "check_main.h"
+#include "server.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define GIVE_UP_MS 10000
+
+static uv_loop_t loop;
+static struct store *store;
+static int state_status = 1;
+static struct group group;
+static struct group_reply last;
+static bool answered;
+static int64_t clock_us = INT64_C(1700000000000000);
+
+static int64_t test_clock(void *data)
+{
+    (void)data;
+    return clock_us;
+}
+
+static void on_state(void *data, int status, const char *text)
+{
+    (void)data;
+    (void)text;
+    state_status = status;
+}
+
+static void on_reply(void *data, struct group_reply *reply)
+{
+    (void)data;
+    last = *reply;
+    answered = true;
+}
+
+static void run_until(const bool *flag, int wanted_status)
+{
+    int64_t end_ms = server_now_ms() + GIVE_UP_MS;
+    while (flag != NULL ? !*flag : state_status != wanted_status) {
+        ck_assert_msg(server_now_ms() < end_ms, "no answer in %d ms", GIVE_UP_MS);
+        uv_run(&loop, UV_RUN_NOWAIT);
+    }
+}
+
+static void open_store(int port)
+{
+    char url[64], error[256] = "";
+    snprintf(url, sizeof(url), "redis://127.0.0.1:%d/0", port);
+    ck_assert_int_eq(uv_loop_init(&loop), 0);
+    state_status = 1;
+    struct store_options options = {.url = url, .loop = &loop, .on_state = on_state, .clock = test_clock};
+    ck_assert_int_eq(store_create(&options, &store, error, sizeof(error)), 0);
+}
+
+static void on_closed(void *data)
+{
+    (void)data;
+}
+
+static void close_store(void)
+{
+    store->ops->destroy(store, on_closed, NULL);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    ck_assert_int_eq(uv_loop_close(&loop), 0);
+}
+
+static const struct op_reply *one(struct op op)
+{
+    group.policy = "p";
+    group.op_count = 1;
+    group.ops[0] = op;
+    answered = false;
+    ck_assert_int_eq(store->ops->submit(store, &group, on_reply, NULL), 0);
+    run_until(&answered, 0);
+    ck_assert_int_eq(last.status, 0);
+    return &last.ops[0];
+}
+
+static struct op about(enum op_kind kind, const char *instance)
+{
+    return (struct op){.kind = kind, .fleet = "web", .instance = instance, .boot_id = "", .reason = ""};
+}
+
+static void configure(void)
+{
+    static struct plan plan;
+    struct hg_dependency dependency = {.name = "db", .rate_milli = 1000000, .burst = 2, .in_flight_max = 10};
+    struct hg_fleet fleet = {.name = "web",
+                             .lease_us = 1000000,
+                             .need_count = 1,
+                             .needs = {{0, 1}},
+                             .backoff_base_us = 1000,
+                             .backoff_max_us = 1000,
+                             .attempts = 2,
+                             .forget_us = 1000000000,
+                             .quarantine_max = 5};
+    struct hg_policy policy = {
+        .dependencies = &dependency, .dependency_count = 1, .fleets = &fleet, .fleet_count = 1};
+    ck_assert_int_eq(one(about(OP_ACQUIRE, "a"))->status, HG_E_NOT_READY);
+    int64_t leader =
+        one((struct op){.kind = OP_LEAD, .leader_id = "me", .lease_us = INT64_C(60000000)})->leader;
+    ck_assert_int_eq(leader, 1);
+    struct op op = {.kind = OP_CONFIGURE, .leader = leader + 1, .fresh = true, .policy = &policy};
+    ck_assert_int_eq(one(op)->status, HG_E_STALE);
+    op.leader = leader;
+    ck_assert_int_eq(one(op)->status, 0);
+    plan = (struct plan){.leader = leader, .dependency_count = 1, .fleet_count = 1};
+    plan.dependencies[0] = (struct plan_dependency){.name = "db",
+                                                    .phase = PHASE_STEADY,
+                                                    .cohort = 1,
+                                                    .rate_milli = 1000,
+                                                    .burst = 2,
+                                                    .in_flight_max = 10,
+                                                    .window = 10};
+    plan.fleets[0] = (struct plan_fleet){.name = "web"};
+    plan.fleets[0].lines[0].base = plan.fleets[0].lines[1].base = 3;
+    ck_assert_int_eq(one((struct op){.kind = OP_PLAN, .plan = &plan})->status, 0);
+}
+
+START_TEST(test_life_of_a_permit)
+{
+    struct server redis;
+    ck_assert_int_eq(server_start_redis(&redis, NULL), 0);
+    open_store(redis.port);
+    ck_assert_int_eq(store->ops->submit(store, &group, on_reply, NULL), HG_E_STORE_AWAY);
+    run_until(NULL, 0);
+    configure();
+    const struct op_reply *reply = one(about(OP_ACQUIRE, "a"));
+    ck_assert_int_eq(reply->state, INSTANCE_GRANTED);
+    ck_assert_int_eq(reply->fence, clock_us);
+    int64_t fence = reply->fence;
+    ck_assert(one(about(OP_ACQUIRE, "a"))->already);
+    ck_assert_int_eq(one(about(OP_ACQUIRE, "b"))->state, INSTANCE_GRANTED);
+    reply = one(about(OP_ACQUIRE, "c"));
+    ck_assert_int_eq(reply->state, INSTANCE_WAITING);
+    ck_assert_int_eq(reply->limit, LIMIT_RATE);
+    ck_assert_int_eq(reply->wait_us, 1000000);
+    ck_assert_int_eq(one(about(OP_ACQUIRE, "d"))->limit, LIMIT_LINE);
+    struct op done = about(OP_COMPLETE, "a");
+    done.fence = fence;
+    ck_assert_int_eq(one(done)->state, INSTANCE_DONE);
+    ck_assert(one(done)->already);
+    clock_us += 1000000;
+    reply = one(about(OP_GET, "b"));
+    ck_assert_int_eq(reply->state, INSTANCE_BACKOFF);
+    ck_assert_int_eq(reply->outcome, OUTCOME_EXPIRED);
+    ck_assert_int_eq(one(about(OP_ACQUIRE, "c"))->state, INSTANCE_GRANTED);
+    ck_assert_int_eq(last.snapshot.dependencies[0].in_flight, 1);
+    ck_assert_int_eq(last.snapshot.dependencies[0].cohorts[0].recovered, 1);
+    close_store();
+    server_stop(&redis);
+}
+END_TEST
+
+START_TEST(test_evicting_redis_is_refused)
+{
+    const char *const extra[] = {"--maxmemory-policy", "allkeys-lru", NULL};
+    struct server redis;
+    ck_assert_int_eq(server_start_redis(&redis, extra), 0);
+    open_store(redis.port);
+    run_until(NULL, HG_E_STORE_UNFIT);
+    close_store();
+    server_stop(&redis);
+}
+END_TEST
+
+START_TEST(test_redis_goes_away)
+{
+    struct server redis;
+    ck_assert_int_eq(server_start_redis(&redis, NULL), 0);
+    open_store(redis.port);
+    run_until(NULL, 0);
+    server_stop(&redis);
+    run_until(NULL, HG_E_STORE_AWAY);
+    ck_assert_int_eq(store->ops->submit(store, &group, on_reply, NULL), HG_E_STORE_AWAY);
+    close_store();
+}
+END_TEST
+
+int main(void)
+{
+    char path[256];
+    if (!server_find_program("redis-server", path, sizeof(path))) {
+        return 77;
+    }
+    Suite *suite = suite_create("store_redis");
+    TCase *tcase = tcase_create("store_redis");
+    tcase_set_timeout(tcase, 60);
+    tcase_add_test(tcase, test_life_of_a_permit);
+    tcase_add_test(tcase, test_evicting_redis_is_refused);
+    tcase_add_test(tcase, test_redis_goes_away);
+    suite_add_tcase(suite, tcase);
+    return run_suite(suite);
+}
