@@ -1,6 +1,6 @@
 -- ACQUIRE: the same permit again, a place in line, or a grant.
 local function serving(line)
-    local elapsed = max(min(NOW, line.until_us) - line.from, 0)
+    local elapsed = min(max(min(NOW, line.until_us) - line.from, 0), PLAN_SPAN_US)
     -- rate * elapsed / 1e9 in two halves, exact where the product would not be
     local high, low = floor(elapsed / MICRO), elapsed % MICRO
     local whole = line.rate * high
@@ -11,7 +11,6 @@ end
 local function enqueue(fleet, r)
     if r.state == DONE then
         r.done_fence, r.done_outcome = r.fence, r.outcome
-        r.fence, r.outcome, r.superseded = 0, NO_OUTCOME, false
     end
     record_move(fleet, r, WAITING)
     r.line = r.failures > 0 and 1 or 0
@@ -110,14 +109,18 @@ local function on_acquire(op, fleet, r, reply)
     end
     if fleet.gone then return E_NOT_FOUND end
     if r.state == BACKOFF then
-        if NOW < r.until_us then return 0 end
-        if leave_backoff(fleet, r) then return 0 end
+        if NOW < r.until_us then
+            reply.limit = LIMIT.backoff
+            return 0
+        end
+        leave_backoff(fleet, r)
     end
-    if r.state == QUARANTINED then return 0 end
+    if r.state == QUARANTINED then
+        reply.limit = LIMIT.quarantine
+        return 0
+    end
     if r.state ~= WAITING then
         enqueue(fleet, r)
-        r.boot = boot
-    elseif boot ~= '' then
         r.boot = boot
     end
     on_waiting(fleet, r, op, reply)

@@ -39,6 +39,7 @@ local function configure_dependencies(list, fresh)
             d.bucket = bucket_new(w[2], w[3] * MICRO, fresh and w[3] * MICRO or 0, NOW)
         end
         d.in_flight_max, d.reserve_burst, d.reserve_in_flight, d.index = w[4], w[5], w[6], i - 1
+        d.window = min(d.window, w[4])
         kept[i] = d
     end
     S.dependencies, dependencies = kept, {}
@@ -70,7 +71,7 @@ local function on_configure(op)
     configure_dependencies(op.dependencies, op.fresh)
     configure_fleets(op.fleets)
     S.generation = op.generation
-    if first then S.epoch, S.learning = 1, op.fresh and 0 or NOW + S.lease end
+    if first then S.epoch, S.learning = max(S.epoch, 1), op.fresh and 0 or NOW + S.lease end
     return 0
 end
 

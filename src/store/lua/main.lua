@@ -43,7 +43,7 @@ local function run(op)
                    dropped = 0}
     local r, status
     if S.generation < 0 and not op.kind.unconfigured then
-        status = E_NOT_READY
+        status, reply.limit = E_NOT_READY, LIMIT.store
     elseif not op.kind.about then
         status = op.kind.handler(op, reply)
     elseif not fleets[op.fleet] then
@@ -54,7 +54,7 @@ local function run(op)
         status = op.kind.handler(op, fleet, r, reply)
     end
     r = r or record_new()
-    local out = {status, r.state, r.line, r.state == WAITING and r.number or 0, r.fence, r.failures + 1, r.since,
+    local out = {status, r.state, r.line, r.state == WAITING and r.number or 0, r.fence, r.state == NONE and 0 or r.failures + 1, r.since,
                  r.until_us, reply.already, reply.called, reply.limit, reply.limit_dependency, reply.wait, r.outcome,
                  reply.leader, reply.dropped, r.reasons}
     if reply.items then out[18], out[19] = reply.cursor, reply.items end

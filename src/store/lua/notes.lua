@@ -22,6 +22,7 @@ local function drop_old_notes()
     for _, n in ipairs(notes_all()) do
         if n[3] <= NOW then
             call('HDEL', K_NOTES, n[1])
+            S.notes_version = S.notes_version + 1
         elseif S.notes_next == 0 or n[3] < S.notes_next then
             S.notes_next = n[3]
         end
@@ -31,7 +32,7 @@ end
 local function on_note_put(op)
     if op.leader ~= 0 and not leads(op.leader) then return E_STALE end
     if op.value == false then
-        call('HDEL', K_NOTES, op.key)
+        if call('HDEL', K_NOTES, op.key) == 0 then return 0 end
     else
         if call('HEXISTS', K_NOTES, op.key) == 0 and call('HLEN', K_NOTES) >= NOTES_MAX then return E_FULL end
         call('HSET', K_NOTES, op.key, pack(op.value, op.until_us))

@@ -24,10 +24,10 @@ end
 
 local function on_complete(op, fleet, r, reply)
     if r.state == NONE then return op.fence ~= 0 and E_EXPIRED or E_NOT_FOUND end
-    local own = op.fence == 0 or op.fence == r.fence
+    local own = r.fence ~= 0 and (op.fence == 0 or op.fence == r.fence)
     if r.state == GRANTED and own then
         if op.outcome == RECOVERED then
-            free(r, 'recovered', 'recovered')
+            free(r, excused(fleet, r, NOW) and 'excused' or 'recovered', 'recovered')
             recover(fleet, r)
         else
             fail(fleet, r, FAILED, op.reason)
@@ -49,7 +49,7 @@ local function on_complete(op, fleet, r, reply)
         reply.already = r.done_outcome == op.outcome
         return reply.already and 0 or E_CONFLICT
     end
-    return r.state == GRANTED and E_SUPERSEDED or E_CONFLICT
+    return r.state == GRANTED and op.fence < r.fence and E_SUPERSEDED or E_CONFLICT
 end
 
 local function on_leave(op, fleet, r, reply)
@@ -65,13 +65,16 @@ local function on_leave(op, fleet, r, reply)
         return 0
     end
     record_move(fleet, r, BACKOFF)
-    r.since, r.until_us = NOW, NOW
-    r.final = r.failures >= fleet.attempts
-    r.due = r.final and NOW or NOW + remember_us(fleet)
+    r.until_us, r.due = NOW, NOW + remember_us(fleet)
     return 0
 end
 
-local function on_get() return 0 end
+local function on_get(_, fleet, r, reply)
+    if r.state ~= WAITING then return 0 end
+    reply.called = r.number <= serving(fleet.lines[r.line + 1]) and not fleet.paused and not fleet.held
+    reply.limit = reply.called and LIMIT.none or fleet.paused and LIMIT.paused or fleet.held and LIMIT.after or LIMIT.line
+    return 0
+end
 
 local function on_release(_, fleet, r)
     if r.state ~= QUARANTINED then return E_NOT_FOUND end

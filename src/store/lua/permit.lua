@@ -42,7 +42,7 @@ local function fail(fleet, r, outcome, reason, superseded)
     local pardoned = excused(fleet, r, NOW)
     free(r, pardoned and 'excused' or name, name)
     fleet[name] = fleet[name] + 1
-    table.insert(r.reasons, 1, reason)
+    table.insert(r.reasons, 1, reason ~= '' and reason or 'no reason given')
     r.reasons[REASONS_KEPT + 1] = nil
     record_move(fleet, r, BACKOFF)
     r.outcome, r.superseded, r.since, r.failed = outcome, superseded or false, NOW, NOW
@@ -52,7 +52,7 @@ local function fail(fleet, r, outcome, reason, superseded)
         r.failures = r.failures + 1
         r.until_us = NOW + backoff_ms(fleet, r.failures, r.fence) * 1000
     end
-    r.final = r.failures >= fleet.attempts
+    r.final = not pardoned and r.failures >= fleet.attempts
     r.due = r.final and r.until_us or r.until_us + remember_us(fleet)
 end
 

@@ -52,7 +52,7 @@ local function record_move(fleet, r, state)
         if r.ready then line.ready = line.ready - 1 end
         r.ready = false
     end
-    r.state, r.final, r.due, r.until_us = state, false, 0, 0
+    r.state, r.final, r.due, r.until_us, r.since = state, false, 0, 0, NOW
     if state == NONE then
         r.failures, r.fence, r.boot, r.number, r.line, r.since = 0, 0, '', 0, 0, 0
         r.outcome, r.done_fence, r.done_outcome, r.reasons = NO_OUTCOME, 0, NO_OUTCOME, {}

@@ -40,7 +40,7 @@ local function room_of(d) return min(d.window, d.in_flight_max) end
 local function settle_all()
     for _, d in ipairs(S.dependencies) do
         local ceiling = bucket_settle(d.bucket, NOW)
-        local pace = bucket_settle(d.pace, NOW)
+        local pace = d.paced and bucket_settle(d.pace, NOW)
         if d.in_flight < room_of(d) then d.spilled = d.spilled + (d.paced and pace or ceiling) end
     end
 end
