@@ -4,6 +4,7 @@
 #include "check_main.h"
 #include "server.h"
 
+#include <hiredis/hiredis.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -181,6 +182,54 @@ START_TEST(test_redis_goes_away)
 }
 END_TEST
 
+/* used_memory of the server, in bytes. */
+static long long used_memory(int port)
+{
+    redisContext *context = redisConnect("127.0.0.1", port);
+    ck_assert_ptr_nonnull(context);
+    redisReply *reply = redisCommand(context, "INFO memory");
+    ck_assert(reply != NULL && reply->type == REDIS_REPLY_STRING);
+    const char *at = strstr(reply->str, "used_memory:");
+    ck_assert_ptr_nonnull(at);
+    long long bytes = atoll(at + strlen("used_memory:"));
+    freeReplyObject(reply);
+    redisFree(context);
+    return bytes;
+}
+
+START_TEST(test_memory_of_the_waiting)
+{
+    static char names[GROUP_OPS_MAX][32];
+    const int instances = 20000;
+    struct server redis;
+    ck_assert_int_eq(server_start_redis(&redis, NULL), 0);
+    open_store(redis.port);
+    run_until(NULL, 0);
+    configure();
+    ck_assert_int_eq(one(about(OP_ACQUIRE, "a"))->state, INSTANCE_GRANTED);
+    ck_assert_int_eq(one(about(OP_ACQUIRE, "b"))->state, INSTANCE_GRANTED);
+    long long before = used_memory(redis.port);
+    for (int done = 0; done < instances;) {
+        group.op_count = 0;
+        for (; group.op_count < GROUP_OPS_MAX && done < instances; done++) {
+            snprintf(names[group.op_count], sizeof(names[0]), "instance-%06d", done);
+            group.ops[group.op_count] = about(OP_ACQUIRE, names[group.op_count]);
+            group.op_count++;
+        }
+        answered = false;
+        ck_assert_int_eq(store->ops->submit(store, &group, on_reply, NULL), 0);
+        run_until(&answered, 0);
+        ck_assert_int_eq(last.status, 0);
+    }
+    ck_assert_int_eq(last.snapshot.fleets[0].lines[LINE_MAIN].waiting, instances);
+    long long each = (used_memory(redis.port) - before) / instances;
+    printf("%lld bytes of Redis memory per waiting instance\n", each);
+    ck_assert_int_le(each, 150);
+    close_store();
+    server_stop(&redis);
+}
+END_TEST
+
 int main(void)
 {
     char path[256];
@@ -193,6 +242,7 @@ int main(void)
     tcase_add_test(tcase, test_life_of_a_permit);
     tcase_add_test(tcase, test_evicting_redis_is_refused);
     tcase_add_test(tcase, test_redis_goes_away);
+    tcase_add_test(tcase, test_memory_of_the_waiting);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);
 }
