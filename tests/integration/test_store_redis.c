@@ -157,6 +157,25 @@ START_TEST(test_life_of_a_permit)
 }
 END_TEST
 
+START_TEST(test_forgotten_script_is_sent_again)
+{
+    struct server redis;
+    ck_assert_int_eq(server_start_redis(&redis, NULL), 0);
+    open_store(redis.port);
+    run_until(NULL, 0);
+    configure();
+    redisContext *context = redisConnect("127.0.0.1", redis.port);
+    ck_assert_ptr_nonnull(context);
+    redisReply *reply = redisCommand(context, "SCRIPT FLUSH");
+    ck_assert(reply != NULL && reply->type == REDIS_REPLY_STATUS);
+    freeReplyObject(reply);
+    redisFree(context);
+    ck_assert_int_eq(one(about(OP_ACQUIRE, "a"))->state, INSTANCE_GRANTED);
+    close_store();
+    server_stop(&redis);
+}
+END_TEST
+
 START_TEST(test_evicting_redis_is_refused)
 {
     const char *const extra[] = {"--maxmemory-policy", "allkeys-lru", NULL};
@@ -240,6 +259,7 @@ int main(void)
     TCase *tcase = tcase_create("store_redis");
     tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, test_life_of_a_permit);
+    tcase_add_test(tcase, test_forgotten_script_is_sent_again);
     tcase_add_test(tcase, test_evicting_redis_is_refused);
     tcase_add_test(tcase, test_redis_goes_away);
     tcase_add_test(tcase, test_memory_of_the_waiting);
