@@ -1,7 +1,8 @@
 /* The daemon: `headgate serve`.
  *
- * The story of one process: daemon_run() reads the policies (nothing starts with a bad one), opens the store, listens,
- * and turns the loop until SIGTERM or SIGINT; SIGHUP or a changed file reloads the policies, all of them or none. */
+ * The story of one process: daemon_run() reads the policies (nothing starts with a bad one), opens the store,
+ * listens, and turns the loop until SIGTERM or SIGINT; SIGHUP or a changed file reloads the policies, all of
+ * them or none. */
 #ifndef HOST_DAEMON_H
 #define HOST_DAEMON_H
 
@@ -18,7 +19,7 @@ struct daemon_options {
     const char *store;         /* "memory:", "memory:DIR", "redis://..." */
     bool json_log;             /* JSON lines instead of logfmt */
     const char *controller_id; /* NULL: made from the host's name and the pid */
-    bool new_store;            /* the operator says that nothing is in flight: an empty store is trusted at once */
+    bool new_store; /* the operator says that nothing is in flight: an empty store is trusted at once */
 };
 
 /* Runs until a signal ends it. Returns the process's exit code; what went wrong is said on stderr. */

@@ -1,10 +1,10 @@
 /* The HTTP server: libmicrohttpd's epoll descriptor inside the libuv loop.
  *
- * The story of one request: libmicrohttpd parses it; headers, path and body are checked against the named bounds
- * and answered here with problem+json when they break one (400, 413, 414, 431, 503); otherwise the handler is called
- * once, with the whole body. The handler answers with http_respond(), inside the call (the cheap way) or
- * later from the loop: until then the connection is suspended. A client that goes away meanwhile is noticed:
- * http_client_gone() says so, and answering it is harmless.
+ * The story of one request: libmicrohttpd parses it; headers, path and body are checked against the named
+ * bounds and answered here with problem+json when they break one (400, 413, 414, 431, 503); otherwise the
+ * handler is called once, with the whole body. The handler answers with http_respond(), inside the call (the
+ * cheap way) or later from the loop: until then the connection is suspended. A client that goes away
+ * meanwhile is noticed: http_client_gone() says so, and answering it is harmless.
  *
  * Nothing here knows what a permit is. */
 #ifndef HTTP_SERVER_H
@@ -15,12 +15,12 @@
 #include <stdint.h>
 #include <uv.h>
 
-#define HTTP_CONNECTIONS_MAX  4096
-#define HTTP_CONNECTION_POOL  8192      /* bytes libmicrohttpd may use for a connection: bounds all headers */
-#define HTTP_BODY_MAX         (4 * 1024 * 1024)
-#define HTTP_BODIES_MAX       (64 * 1024 * 1024) /* bytes of all bodies being read at once */
-#define HTTP_PATH_MAX         1024
-#define HTTP_IDLE_S           30        /* a connection silent for so long is closed */
+#define HTTP_CONNECTIONS_MAX 4096
+#define HTTP_CONNECTION_POOL 8192 /* bytes libmicrohttpd may use for a connection: bounds all headers */
+#define HTTP_BODY_MAX        (4 * 1024 * 1024)
+#define HTTP_BODIES_MAX      (64 * 1024 * 1024) /* bytes of all bodies being read at once */
+#define HTTP_PATH_MAX        1024
+#define HTTP_IDLE_S          30 /* a connection silent for so long is closed */
 
 struct http_server;
 struct http_exchange; /* one request, open until http_respond() */
@@ -47,7 +47,8 @@ struct http_response {
 };
 
 /* The request is valid until http_respond() of its exchange. */
-typedef void (*http_handler_fn)(void *user_data, struct http_exchange *exchange, const struct http_request *request);
+typedef void (*http_handler_fn)(void *user_data, struct http_exchange *exchange,
+                                const struct http_request *request);
 
 struct http_options {
     uv_loop_t *loop;
@@ -66,8 +67,8 @@ struct http_counters {
     int64_t clients_gone;     /* went away before their answer */
 };
 
-/* HG_E_INVALID for an address that is not loopback or not understood, HG_E_IO when it cannot be bound; ret_error
- * gets one line with the mend. */
+/* HG_E_INVALID for an address that is not loopback or not understood, HG_E_IO when it cannot be bound;
+ * ret_error gets one line with the mend. */
 int http_server_create(const struct http_options *options, struct http_server **ret_server, char *ret_error,
                        size_t error_size) __attribute__((warn_unused_result));
 

@@ -1,0 +1,63 @@
+#include "host/host_metrics.h"
+
+#include "headgate/version.h"
+#include "host/clock.h"
+#include "host/host.h"
+#include "metrics/engine_metrics.h"
+
+#include <stdlib.h>
+
+static void write_server(struct metrics_text *text, const struct host *host)
+{
+    const struct http_counters *counters = http_server_counters(host->server);
+    const struct {
+        const char *name;
+        const char *type;
+        const char *help;
+        int64_t value;
+    } list[] = {
+        {"headgate_http_requests_total", "counter", "HTTP requests.", counters->requests},
+        {"headgate_http_connections", "gauge", "Connections open.", counters->connections},
+        {"headgate_http_connections_over_total", "counter", "Times the connection limit was reached.",
+         counters->connections_over},
+        {"headgate_http_bodies_over_total", "counter", "Bodies refused for their size.",
+         counters->bodies_over},
+        {"headgate_http_malformed_total", "counter", "Malformed requests.", counters->malformed},
+        {"headgate_http_suspended", "gauge", "Requests waiting for their answer.", counters->suspended},
+        {"headgate_http_clients_gone_total", "counter", "Clients that left before their answer.",
+         counters->clients_gone},
+    };
+    for (size_t i = 0; i < sizeof(list) / sizeof(list[0]); i++) {
+        metrics_family(text, list[i].name, list[i].type, list[i].help);
+        metrics_sample(text, list[i].name, NULL, (double)list[i].value);
+    }
+    struct metrics_label labels[] = {{"version", HG_VERSION}, {NULL, NULL}};
+    metrics_family(text, "headgate_build_info", "gauge", "1; the version is the label.");
+    metrics_sample(text, "headgate_build_info", labels, 1);
+    metrics_family(text, "headgate_store_up", "gauge", "1 while the store can be used.");
+    metrics_sample(text, "headgate_store_up", NULL, host->store_up);
+}
+
+int host_metrics(void *user_data, char **ret_text, size_t *ret_size)
+{
+    struct host *host = user_data;
+    struct metrics_text text = {0};
+    size_t count = 0;
+    struct hg_view *views = calloc(hg_engine_policy_count(host->engine) + 1, sizeof(*views));
+    if (views == NULL) {
+        return HG_E_NOMEM;
+    }
+    for (size_t p = 0; p < hg_engine_policy_count(host->engine); p++) {
+        count += hg_engine_view(host->engine, p, clock_monotonic_us(), &views[count]);
+    }
+    engine_metrics_write(&text, views, count, hg_engine_counters(host->engine));
+    write_server(&text, host);
+    free(views);
+    if (text.failed) {
+        metrics_finish(&text);
+        return HG_E_NOMEM;
+    }
+    *ret_text = text.text;
+    *ret_size = text.size;
+    return 0;
+}
