@@ -44,33 +44,6 @@ static bool parse_number(const char *text, double low, double high, double *ret_
     return true;
 }
 
-static int64_t scaled_us(const struct demo_config *config, int64_t time_us)
-{
-    return (int64_t)((double)time_us * config->time_scale);
-}
-
-/* The dependency is as large as a fleet of this size would have made it: in calm times half its capacity is
- * used. */
-static void fill_config(struct demo_config *config)
-{
-    int workers = (config->instances * 8 + 299) / 300;
-    config->workers = workers < DEMO_WORKERS_MAX ? workers : DEMO_WORKERS_MAX;
-    config->knee = config->workers * 5;
-    config->slow_max = 2;
-    config->requests = 4;
-    config->background = config->workers * 5;
-    config->service_us = scaled_us(config, 25000);
-    config->request_timeout_us = scaled_us(config, 1000000);
-    config->boot_us = scaled_us(config, 200000);
-    config->renew_us = scaled_us(config, 4000000);
-    config->background_period_us = scaled_us(config, 500000);
-    config->backoff_base_us = scaled_us(config, 100000);
-    config->backoff_max_us = scaled_us(config, 2000000);
-    config->settle_us = scaled_us(config, 4000000);
-    config->outage_us = scaled_us(config, 7000000);
-    config->deadline_us = scaled_us(config, 45000000);
-}
-
 static int usage(const char *problem, const char *value)
 {
     fprintf(stderr, "headgate demo: %s%s; see headgate demo --help\n", problem, value);
@@ -87,9 +60,9 @@ static int parse_options(int argc, char **argv, struct demo_config *ret_config)
                                             {"json", no_argument, NULL, 'j'},
                                             {"help", no_argument, NULL, 'h'},
                                             {0}};
-    struct demo_config config = {
-        .instances = 300, .time_scale = 1, .run_herd = true, .run_gate = true, .headgate = "/proc/self/exe"};
-    double number;
+    double instances = 300, time_scale = 1;
+    bool run_herd = true, run_gate = true, json = false;
+    const char *headgate = "/proc/self/exe";
     int letter;
     optind = 1;
     while ((letter = getopt_long(argc, argv, "h", options, NULL)) != -1) {
@@ -97,22 +70,21 @@ static int parse_options(int argc, char **argv, struct demo_config *ret_config)
             fputs(help_text, stdout);
             return 0;
         } else if (letter == 'j') {
-            config.json = true;
+            json = true;
         } else if (letter == 'g') {
-            config.headgate = optarg;
+            headgate = optarg;
         } else if (letter == 'n') {
-            if (!parse_number(optarg, DEMO_INSTANCES_MIN, DEMO_INSTANCES_MAX, &number)) {
+            if (!parse_number(optarg, DEMO_INSTANCES_MIN, DEMO_INSTANCES_MAX, &instances)) {
                 return usage("--instances takes a number from 20 to 3000, not ", optarg);
             }
-            config.instances = (int)number;
         } else if (letter == 't') {
-            if (!parse_number(optarg, 0.2, 10, &config.time_scale)) {
+            if (!parse_number(optarg, 0.2, 10, &time_scale)) {
                 return usage("--time-scale takes a number from 0.2 to 10, not ", optarg);
             }
         } else if (letter == 'o') {
-            config.run_herd = strcmp(optarg, "herd") == 0;
-            config.run_gate = strcmp(optarg, "gate") == 0;
-            if (!config.run_herd && !config.run_gate) {
+            run_herd = strcmp(optarg, "herd") == 0;
+            run_gate = strcmp(optarg, "gate") == 0;
+            if (!run_herd && !run_gate) {
                 return usage("--only takes herd or gate, not ", optarg);
             }
         } else {
@@ -122,8 +94,11 @@ static int parse_options(int argc, char **argv, struct demo_config *ret_config)
     if (optind < argc) {
         return usage("unexpected argument ", argv[optind]);
     }
-    fill_config(&config);
-    *ret_config = config;
+    demo_config_init(ret_config, (int)instances, time_scale);
+    ret_config->run_herd = run_herd;
+    ret_config->run_gate = run_gate;
+    ret_config->json = json;
+    ret_config->headgate = headgate;
     return -1;
 }
 

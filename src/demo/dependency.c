@@ -15,7 +15,7 @@ struct connection {
     uv_write_t write;
     struct server *server;
     struct work *work; /* what it waits for */
-    bool asked; /* the request has been read */
+    bool asked;        /* the request has been read */
     size_t used;
     char request[REQUEST_SIZE];
     char reply[256];

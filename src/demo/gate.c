@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <jansson.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -15,6 +16,7 @@
 #define READY_DEADLINE_US INT64_C(10000000)
 #define READY_POLL_US     20000
 #define PROBE_INTERVAL_US 250000
+#define PROBE_SHORTEST_US 100000 /* the shortest a policy may ask for */
 
 /* The operator knows: so many workers, so long a request, so many requests a relaunch, so many connections
  * before the dependency slows down, and what its everyday users and the leases of the fleet need. Three
@@ -25,8 +27,9 @@ struct demo_limits demo_gate_limits(const struct demo_config *config)
     double users = (double)config->background * 1e6 / (double)config->background_period_us;
     double leases = (double)config->instances * 1e6 / (double)config->renew_us;
     double rate = 0.75 * (capacity - users - leases) / config->requests;
-    struct demo_limits limits = {.rate = rate < 1 ? 1 : (int)rate, .in_flight = config->knee * 3 / 4};
-    limits.burst = limits.rate / 4 < 2 ? 2 : limits.rate / 4;
+    double whole = rate < 2 ? floor(rate * 10) / 10 : floor(rate);
+    struct demo_limits limits = {.rate = whole < 0.1 ? 0.1 : whole, .in_flight = config->knee * 3 / 4};
+    limits.burst = limits.rate < 8 ? 2 : (int)(limits.rate / 4);
     return limits;
 }
 
@@ -42,12 +45,13 @@ static json_t *make_policy(const struct demo_world *world)
     char url[64], interval[32], timeout[32], lease[32], base[32], longest[32];
     snprintf(url, sizeof(url), "http://127.0.0.1:%d/healthz", world->dependency_port);
     int64_t interval_us = (int64_t)(PROBE_INTERVAL_US * config->time_scale);
+    interval_us = interval_us < PROBE_SHORTEST_US ? PROBE_SHORTEST_US : interval_us;
     format_duration(interval_us, interval, sizeof(interval));
     format_duration(interval_us * 4 / 5, timeout, sizeof(timeout));
     format_duration(config->request_timeout_us * (config->requests + 1), lease, sizeof(lease));
     format_duration(config->backoff_base_us, base, sizeof(base));
     format_duration(config->backoff_max_us * 2, longest, sizeof(longest));
-    return json_pack("{s:s, s:{s:{s:[{s:s, s:s, s:s, s:i, s:i, s:{s:s, s:i, s:i}}], s:{s:i, s:i}, s:{s:i}}},"
+    return json_pack("{s:s, s:{s:{s:[{s:s, s:s, s:s, s:i, s:i, s:{s:s, s:i, s:i}}], s:{s:f, s:i}, s:{s:i}}},"
                      " s:{s:{s:i, s:{s:i}, s:s, s:{s:s, s:s, s:i}}}}",
                      "policy", "demo", "dependencies", "dependency", "probes", "http", url, "interval",
                      interval, "timeout", timeout, "rise", 2, "fall", 2, "gauge", "json", "/queue", "soft",
@@ -57,12 +61,22 @@ static json_t *make_policy(const struct demo_world *world)
                      "max", longest, "attempts", 8);
 }
 
-static int write_policy(const struct demo_world *world, const char *path)
+char *demo_gate_policy(const struct demo_world *world)
 {
     json_t *policy = make_policy(world);
-    int status = policy == NULL || json_dump_file(policy, path, JSON_INDENT(2)) != 0 ? HG_E_IO : 0;
+    char *text = policy == NULL ? NULL : json_dumps(policy, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
     json_decref(policy);
-    return status;
+    return text;
+}
+
+static int write_policy(const struct demo_world *world, const char *path)
+{
+    char *text = demo_gate_policy(world);
+    FILE *file = text == NULL ? NULL : fopen(path, "we");
+    bool written = file != NULL && fputs(text, file) >= 0;
+    written = (file == NULL || fclose(file) == 0) && written;
+    free(text);
+    return written ? 0 : HG_E_IO;
 }
 
 static void exec_controller(const struct demo_world *world, const struct demo_gate *gate)

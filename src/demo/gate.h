@@ -14,11 +14,14 @@ struct demo_gate {
 
 /* What an operator would write down, and why. */
 struct demo_limits {
-    int rate; /* relaunches a second */
+    double rate; /* relaunches a second */
     int burst;
     int in_flight; /* relaunches at once */
 };
 struct demo_limits demo_gate_limits(const struct demo_config *config);
+
+/* The policy that says so, as JSON; the caller frees it. NULL without memory. */
+char *demo_gate_policy(const struct demo_world *world);
 
 /* Writes the policy, starts the controller on world->gate_port, waits until it is ready. 0, or a negative
  * hg_error with the reason on stderr. */

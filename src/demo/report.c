@@ -73,7 +73,7 @@ void demo_report_setting(const struct demo_config *config, FILE *out)
             "come back, with retries and backoff with full jitter up to %.1f s.\n",
             config->background, (double)config->background_period_us / 1e6, config->instances,
             (double)config->renew_us / 1e6, config->requests, (double)config->backoff_max_us / 1e6);
-    fprintf(out, "The gate's policy: %d relaunches/s, burst %d, %d in flight.\n\n", limits.rate, limits.burst,
+    fprintf(out, "The gate's policy: %g relaunches/s, burst %d, %d in flight.\n\n", limits.rate, limits.burst,
             limits.in_flight);
     fflush(out);
 }
@@ -193,7 +193,7 @@ int demo_report_json(const struct demo_config *config, const struct demo_result 
     for (int i = 0; i < count; i++) {
         json_array_append_new(runs, result_json(&results[i]));
     }
-    json_t *report = json_pack("{s:i, s:{s:i, s:I, s:i, s:I}, s:{s:i, s:i, s:i}, s:o}", "instances",
+    json_t *report = json_pack("{s:i, s:{s:i, s:I, s:i, s:I}, s:{s:f, s:i, s:i}, s:o}", "instances",
                                config->instances, "dependency", "workers", config->workers, "service_us",
                                (json_int_t)config->service_us, "knee", config->knee, "request_timeout_ms",
                                (json_int_t)(config->request_timeout_us / 1000), "limits", "rate", limits.rate,

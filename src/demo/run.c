@@ -90,8 +90,8 @@ static void on_child_exit(struct run *run, pid_t pid)
 static bool tick(struct run *run)
 {
     pid_t pid;
-    while ((pid = waitpid(-1, NULL, WNOHANG)) > 0) {
-        on_child_exit(run, pid);
+    while (!*run->stop && (pid = waitpid(-1, NULL, WNOHANG)) > 0) {
+        on_child_exit(run, pid); /* ^C reaches the children too: their end is no news then */
     }
     demo_progress_draw(&run->progress, run->world, run->phase, clock_monotonic_us() - run->phase_us);
     demo_sleep_us(TICK_US);

@@ -24,6 +24,34 @@ static size_t world_size(int instances)
     return sizeof(struct demo_world) + (size_t)instances * sizeof(struct demo_slot);
 }
 
+static int64_t scaled_us(const struct demo_config *config, int64_t time_us)
+{
+    return (int64_t)((double)time_us * config->time_scale);
+}
+
+/* The dependency is as large as a fleet of this size would have made it: in calm times half its capacity is
+ * used. */
+void demo_config_init(struct demo_config *config, int instances, double time_scale)
+{
+    *config = (struct demo_config){.instances = instances, .time_scale = time_scale};
+    int workers = (config->instances * 8 + 299) / 300;
+    config->workers = workers < DEMO_WORKERS_MAX ? workers : DEMO_WORKERS_MAX;
+    config->knee = config->workers * 5;
+    config->slow_max = 2;
+    config->requests = 4;
+    config->background = config->workers * 5;
+    config->service_us = scaled_us(config, 25000);
+    config->request_timeout_us = scaled_us(config, 1000000);
+    config->boot_us = scaled_us(config, 200000);
+    config->renew_us = scaled_us(config, 4000000);
+    config->background_period_us = scaled_us(config, 500000);
+    config->backoff_base_us = scaled_us(config, 100000);
+    config->backoff_max_us = scaled_us(config, 2000000);
+    config->settle_us = scaled_us(config, 4000000);
+    config->outage_us = scaled_us(config, 7000000);
+    config->deadline_us = scaled_us(config, 45000000);
+}
+
 struct demo_world *demo_world_create(const struct demo_config *config)
 {
     struct demo_world *world =

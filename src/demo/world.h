@@ -66,6 +66,9 @@ struct demo_world {
     struct demo_slot slots[];
 };
 
+/* The demo's setting for a fleet of that size; which runs and how to show them is left to the caller. */
+void demo_config_init(struct demo_config *config, int instances, double time_scale);
+
 /* Zeroed memory that children share; NULL when there is none. */
 struct demo_world *demo_world_create(const struct demo_config *config);
 void demo_world_destroy(struct demo_world *world);

@@ -3,11 +3,14 @@
 
 #include "demo/dependency.h"
 #include "demo/fetch.h"
+#include "demo/gate.h"
 #include "demo/run.h"
 #include "headgate/errors.h"
+#include "headgate/policy.h"
 #include "host/clock.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -129,6 +132,36 @@ START_TEST(test_interrupted_run_leaves_no_child)
 }
 END_TEST
 
+START_TEST(test_policy_is_valid)
+{
+    const int instances[] = {20, 300, 3000};
+    const double scales[] = {0.2, 1, 10};
+    for (size_t i = 0; i < 9; i++) {
+        struct demo_config config;
+        demo_config_init(&config, instances[i % 3], scales[i / 3]);
+        struct demo_world *world = demo_world_create(&config);
+        ck_assert_ptr_nonnull(world);
+        world->dependency_port = 20000;
+        char *text = demo_gate_policy(world);
+        ck_assert_ptr_nonnull(text);
+        struct hg_policy_set *set = NULL;
+        struct hg_policy_errors errors;
+        int status = hg_policy_set_parse("demo.json", text, strlen(text), &set, &errors);
+        hg_policy_errors_print(&errors, stderr);
+        ck_assert_int_eq(status, 0);
+        /* What the gate lets through leaves room for those who do not ask. */
+        const struct hg_dependency *dependency = &set->policies[0].dependencies[0];
+        double capacity = config.workers * 1e6 / (double)config.service_us;
+        ck_assert((double)dependency->rate_milli / 1000.0 * config.requests < capacity);
+        ck_assert_int_lt(dependency->in_flight_max, config.knee);
+        hg_policy_errors_finish(&errors);
+        hg_policy_set_destroy(set);
+        free(text);
+        demo_world_destroy(world);
+    }
+}
+END_TEST
+
 START_TEST(test_controller_that_does_not_start_is_reported)
 {
     struct demo_config config = small_config();
@@ -151,6 +184,7 @@ int main(void)
     tcase_add_test(parts, test_health_is_answered_beside_the_queue);
     tcase_add_test(parts, test_small_herd_comes_back);
     tcase_add_test(parts, test_interrupted_run_leaves_no_child);
+    tcase_add_test(parts, test_policy_is_valid);
     tcase_add_test(parts, test_controller_that_does_not_start_is_reported);
     suite_add_tcase(suite, parts);
     return run_suite(suite);
