@@ -134,7 +134,7 @@ static void enqueue(struct connection *connection)
     connection->work = work;
     *(server->last == NULL ? &server->first : &server->last->next) = work;
     server->last = work;
-    int64_t queue = server->world->queue += 1;
+    int64_t queue = atomic_fetch_add(&server->world->queue, 1) + 1;
     if (queue > server->world->queue_peak) {
         server->world->queue_peak = queue;
     }
