@@ -1,0 +1,34 @@
+/* The one table of commands, sorted by name. */
+#include "cli/cli.h"
+
+const struct cli_command cli_commands[] = {
+    {.name = "check",
+     .usage = "FILE|DIR...",
+     .summary = "read policies and say what is wrong with them",
+     .help = "Reads policy files as serve would. Says nothing and exits 0 when they are right; otherwise prints\n"
+             "every mistake as FILE:LINE:COL: path: message on stderr and exits 65.\n\n"
+             "  headgate check policies/db.json",
+     .run = cli_check},
+    {.name = "demo", .usage = "[OPTIONS]", .summary = "a dependency fails and comes back under 300 processes, "
+                                                      "without Headgate and with it",
+     .help = "", .run = cli_demo},
+    {.name = "serve",
+     .usage = "--policies FILE|DIR... [OPTIONS]",
+     .summary = "a controller",
+     .help =
+         "Serves the policies until SIGTERM or SIGINT. SIGHUP, or a change of the files, reads them again, all or\n"
+         "none. The state is kept in\n\n"
+         "  memory:                              this process (the default): gone when it stops\n"
+         "  memory:DIR                           this process and a journal on disk\n"
+         "  redis://[[user]:pass@]host:port/db   Redis 6.2 or newer with maxmemory-policy noeviction: shared by\n"
+         "                                       any number of controllers\n\n"
+         "A store that is empty is not trusted until the longest lease has run out, since permits may be in use\n"
+         "that it does not know of: only canaries pass. --new-store says that nothing is relaunching.\n\n"
+         "  headgate serve --policies db.json --listen 127.0.0.1:7070 --store memory:/var/lib/headgate\n\n"
+         "exit: 0 asked to stop; 64 bad usage; 65 bad policy; 69 or 78 the store; 74 the address or the disk",
+     .run = cli_serve},
+    {.name = "version", .usage = "[--json]", .summary = "the version", .help = "Prints the version.",
+     .run = cli_version},
+};
+
+const size_t cli_command_count = sizeof(cli_commands) / sizeof(cli_commands[0]);
