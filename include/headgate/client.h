@@ -11,7 +11,9 @@
  *   HG_E_UNREACHABLE  no controller answered
  *   HG_E_STORE_AWAY, HG_E_STORE_FULL, HG_E_OVERLOAD, HG_E_NOT_READY ...  every one said 503; retry_after_us is set
  *   HG_E_EXPIRED, HG_E_SUPERSEDED, HG_E_CONFLICT, HG_E_QUARANTINED, HG_E_NOT_FOUND, HG_E_INVALID  as it said
+ *   HG_E_TOO_LARGE    the batch has too many bytes
  *   HG_E_PROTOCOL     what answers there is no controller
+ *   HG_E_CANCELLED    as `cancelled` asked
  *   HG_E_NOMEM
  * and hg_client_error() then has one sentence for a person. */
 #ifndef HEADGATE_CLIENT_H
@@ -30,9 +32,14 @@ extern "C" {
 
 struct hg_client;
 
+/* Asked now and then, at least once a second, while a call waits: true ends it with HG_E_CANCELLED. */
+typedef bool (*hg_client_cancelled_fn)(void *user_data);
+
 struct hg_client_options {
-    const char *servers; /* "URL[,URL...]": http://HOST:PORT, https://..., or unix:/path */
+    const char *servers; /* "URL[,URL...]": http://HOST:PORT, https://..., unix:/path; HOST:PORT means http */
     int64_t timeout_us;  /* a controller's time for one answer; 0: the default */
+    hg_client_cancelled_fn cancelled; /* NULL: calls cannot be cancelled */
+    void *user_data;
 };
 
 /* HG_E_INVALID for a list of servers that cannot be read, HG_E_NOMEM. */
@@ -42,6 +49,9 @@ void hg_client_destroy(struct hg_client *client); /* NULL is fine */
 
 /* Why the last call failed, in one line; "" if it did not. Valid until the next call. */
 const char *hg_client_error(const struct hg_client *client);
+
+/* The URL (without a password) of the controller that answered last, or that is asked first. */
+const char *hg_client_server(const struct hg_client *client);
 
 enum hg_permit_state {
     HG_PERMIT_NONE, /* not known to the controller */
@@ -72,6 +82,7 @@ struct hg_permit {
     char limit[24];         /* limited_by.limit */
     char dependency[HG_NAME_MAX + 1];
     char detail[HG_CLIENT_TEXT_MAX + 1]; /* one sentence for a person */
+    char reason[HG_CLIENT_TEXT_MAX + 1]; /* quarantined: why it failed last */
 };
 
 /* What is said of one instance. */
@@ -83,8 +94,11 @@ struct hg_client_ask {
     bool priority;       /* acquire: the reserved lane */
     int64_t fence;       /* renew; complete and leave: 0: the one it has */
     bool recovered;      /* complete: the outcome */
-    const char *reason;  /* complete: why it failed; NULL: none */
+    const char *reason;  /* complete: why it failed, of which 200 bytes are kept; NULL: none */
 };
+
+/* About one instance. What a controller refused (expired, superseded, conflict, quarantined, not found, invalid)
+ * fills ret_permit too; when none answered it is untouched. */
 
 int hg_client_acquire(struct hg_client *client, const struct hg_client_ask *ask, struct hg_permit *ret_permit)
     __attribute__((warn_unused_result));
