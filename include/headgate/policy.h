@@ -18,6 +18,9 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#ifdef __GNUC__
+#pragma GCC visibility push(default)
+#endif
 
 #define HG_NAME_MAX         63 /* bytes in the name of a policy, dependency or fleet: [a-z0-9][a-z0-9._-]* */
 #define HG_INSTANCE_MAX     128 /* bytes in an instance's name: [A-Za-z0-9][A-Za-z0-9._:@-]* */
@@ -154,6 +157,9 @@ void hg_policy_errors_finish(struct hg_policy_errors *errors);
 /* Writes "FILE:LINE:COL: path: message" lines. */
 void hg_policy_errors_print(const struct hg_policy_errors *errors, FILE *out);
 
+#ifdef __GNUC__
+#pragma GCC visibility pop
+#endif
 #ifdef __cplusplus
 }
 #endif
