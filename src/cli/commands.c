@@ -2,6 +2,10 @@
 #include "cli/cli.h"
 
 const struct cli_command cli_commands[] = {
+    {.name = "acquire", .usage = "--fleet FLEET [OPTIONS]", .summary = "wait for the permit of one instance",
+     .help = cli_acquire_help, .run = cli_acquire},
+    {.name = "block", .usage = "DEPENDENCY --reason TEXT [OPTIONS]", .summary = "treat a dependency as down",
+     .help = cli_block_help, .run = cli_block},
     {.name = "check",
      .usage = "FILE|DIR...",
      .summary = "read policies and say what is wrong with them",
@@ -9,9 +13,21 @@ const struct cli_command cli_commands[] = {
              "every mistake as FILE:LINE:COL: path: message on stderr and exits 65.\n\n"
              "  headgate check policies/db.json",
      .run = cli_check},
+    {.name = "complete", .usage = "--fleet FLEET [OPTIONS]", .summary = "say how the relaunch of one instance went",
+     .help = cli_complete_help, .run = cli_complete},
+    {.name = "completion", .usage = "bash", .summary = "words for the shell to complete",
+     .help = cli_completion_help, .run = cli_completion},
     {.name = "demo", .usage = "[OPTIONS]", .summary = "a dependency fails and comes back under 300 processes, "
                                                       "without Headgate and with it",
      .help = "", .run = cli_demo},
+    {.name = "limit", .usage = "DEPENDENCY --reason TEXT [OPTIONS]",
+     .summary = "change the limits of a dependency for a while", .help = cli_limit_help, .run = cli_limit},
+    {.name = "pause", .usage = "NAME --reason TEXT [OPTIONS]",
+     .summary = "grant nobody on a dependency, or of a fleet", .help = cli_pause_help, .run = cli_pause},
+    {.name = "release", .usage = "DEPENDENCY | --fleet FLEET INSTANCE...",
+     .summary = "end a block; let instances out of quarantine", .help = cli_release_help, .run = cli_release},
+    {.name = "resume", .usage = "NAME [OPTIONS]", .summary = "end a pause", .help = cli_resume_help,
+     .run = cli_resume},
     {.name = "serve",
      .usage = "--policies FILE|DIR... [OPTIONS]",
      .summary = "a controller",
@@ -27,6 +43,8 @@ const struct cli_command cli_commands[] = {
          "  headgate serve --policies db.json --listen 127.0.0.1:7070 --store memory:/var/lib/headgate\n\n"
          "exit: 0 asked to stop; 64 bad usage; 65 bad policy; 69 or 78 the store; 74 the address or the disk",
      .run = cli_serve},
+    {.name = "status", .usage = "[OPTIONS]", .summary = "where everything stands; why one instance is not up",
+     .help = cli_status_help, .run = cli_status},
     {.name = "version", .usage = "[--json]", .summary = "the version", .help = "Prints the version.",
      .run = cli_version},
 };
