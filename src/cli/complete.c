@@ -61,6 +61,11 @@ static int complete(struct cli_remote *remote, const struct hg_client_ask *ask, 
         bool unable = hg_error_http_status(status) >= 500;
         int64_t asked_us = hg_client_retry_after_us(remote->client);
         int64_t left_us = give_up_us - clock_monotonic_us();
+        if (status == HG_E_NOT_FOUND && permit.status == status && cli_fleet_known(remote)) {
+            return cli_fail(remote->command, hg_error_exit_code(status),
+                            "%s/%s holds no permit, and none that it had is remembered", ask->fleet,
+                            ask->instance);
+        }
         if (!unable || left_us <= 0) {
             return cli_remote_fail(remote, status);
         }

@@ -34,19 +34,11 @@ static int release_one(struct release *release, const char *instance)
                         release->fleet);
     }
     int status = hg_client_call(release->remote.client, "DELETE", path, NULL, NULL);
-    if (status == HG_E_NOT_FOUND) {
-        int code = 0;
-        json_t *all = cli_remote_get(&release->remote, "/v1/status", &code);
-        bool known = all != NULL && cli_status_has(all, true, release->fleet);
-        json_decref(all);
-        if (all == NULL || known) {
-            return all == NULL
-                       ? code
-                       : cli_fail(release->remote.command, hg_error_exit_code(status),
-                                  "%s/%s is not in quarantine; headgate status --fleet %s --instance %s says "
-                                  "where it is",
-                                  release->fleet, instance, release->fleet, instance);
-        }
+    if (status == HG_E_NOT_FOUND && cli_fleet_known(&release->remote)) {
+        return cli_fail(
+            release->remote.command, hg_error_exit_code(status),
+            "%s/%s is not in quarantine; headgate status --fleet %s --instance %s says where it is",
+            release->fleet, instance, release->fleet, instance);
     }
     if (status != 0) {
         return cli_remote_fail(&release->remote, status);
