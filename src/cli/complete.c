@@ -12,18 +12,17 @@
 #define RETRY_MIN_US INT64_C(250000)
 
 const char cli_complete_help[] =
-    "Says how a relaunch went: that the part of it which loads the dependency is over. The earlier it is "
-    "said, the\n"
-    "sooner the next one may come. Saying it twice is harmless, and a late \"recovered\" is welcome. While "
-    "no controller\n"
-    "answers it is tried again, up to --timeout.\n\n"
+    "Says how a relaunch went: that the part of it which loads the dependency is\n"
+    "over. The earlier it is said, the sooner the next one may come. Saying it twice\n"
+    "is harmless, and a late \"recovered\" is welcome. While no controller answers it\n"
+    "is tried again, up to --timeout.\n\n"
     "  headgate complete --fleet web\n"
     "  headgate complete --fleet web --instance host-1 --failed --reason 'schema mismatch'\n"
     "  headgate complete        # inside of headgate run, or with HEADGATE_FLEET and HEADGATE_INSTANCE "
     "set\n\n"
-    "exit: 0 recorded; 64 bad usage; 68 no such fleet, or the instance has no permit; 69 no controller "
-    "answers;\n"
-    "      75 the permit has expired, or belongs to another life of the instance";
+    "exit: 0 recorded; 64 bad usage; 68 no such fleet, or the instance has no\n"
+    "      permit; 69 no controller answers; 75 the permit has expired, or belongs\n"
+    "      to another life of the instance";
 
 static int print_result(struct cli_remote *remote, const struct hg_client_ask *ask,
                         const struct hg_permit *permit)

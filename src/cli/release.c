@@ -5,16 +5,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char cli_release_help[] = "Of a dependency: ends headgate block, and lets one thaw that the ramp had "
-                                "frozen. With --fleet: lets instances out of\n"
-                                "quarantine, with their failures forgotten; they get a permit in their turn "
-                                "when they ask. --all lets out all of the\n"
-                                "fleet.\n\n"
-                                "  headgate release db\n"
-                                "  headgate release --fleet web host-7 host-8\n"
-                                "  headgate release --fleet web --all\n\n"
-                                "exit: 0 released; 64 bad usage; 68 no such dependency, fleet or quarantined "
-                                "instance; 69 no controller answers";
+const char cli_release_help[] =
+    "Of a dependency: ends headgate block, and lets one thaw that the ramp had\n"
+    "frozen. With --fleet: lets instances out of quarantine, with their failures\n"
+    "forgotten; they get a permit in their turn when they ask. --all lets out all of\n"
+    "the fleet.\n\n"
+    "  headgate release db\n"
+    "  headgate release --fleet web host-7 host-8\n"
+    "  headgate release --fleet web --all\n\n"
+    "exit: 0 released; 64 bad usage; 68 no such dependency, fleet or quarantined\n"
+    "      instance; 69 no controller answers";
 
 #define INSTANCES_MAX 1000
 
