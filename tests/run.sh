@@ -25,7 +25,7 @@ run_build() { # directory, meson options...
   else
     meson setup "$dir" "$@"
   fi
-  ninja -C "$dir"
+  ninja -C "$dir" ${build_target:-}
 }
 
 run_tests() { # directory, meson test options...
@@ -55,7 +55,7 @@ run_asan() {
 
 # Every program build-fuzz/tests/fuzz/fuzz_NAME, from the seeds in tests/fuzz/corpus/NAME where there are any.
 run_fuzz() {
-  CC=clang run_build build-fuzz -Dwerror=false -Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false
+  CC=clang build_target=fuzz run_build build-fuzz -Dwerror=false -Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false
   local target name found seeds
   for target in build-fuzz/tests/fuzz/fuzz_*; do
     [ -f "$target" ] && [ -x "$target" ] || continue
