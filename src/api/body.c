@@ -133,8 +133,13 @@ json_t *body_read(struct api_context *context, struct member *members, size_t me
     json_error_t error;
     char detail[200], pointer[160];
     const struct http_request *request = context->request;
-    bool empty = request->body[strspn(request->body, " \t\r\n")] == '\0' &&
-                 strlen(request->body) == request->body_size;
+    if (strlen(request->body) != request->body_size) {
+        /* jansson would take it for the end and not look at what follows. */
+        respond_problem(context->exchange, "bad-json", "The body is not valid JSON", 400, "It has a NUL byte.",
+                        NULL);
+        return NULL;
+    }
+    bool empty = request->body[strspn(request->body, " \t\r\n")] == '\0';
     if (!empty && depth_of(request->body) > DEPTH_MAX) {
         respond_problem(context->exchange, "bad-json", "The body nests too deep", 400, "At most 5 levels.",
                         NULL);

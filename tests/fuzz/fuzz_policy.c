@@ -34,7 +34,8 @@ static void compare_with_jansson(const char *data, size_t size)
     json_t *tree = json_loadb(text, size, JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL, NULL);
     /* What stopped half way may have left a number too large for jansson behind. */
     FUZZ_CHECK(status != 0 || tree != NULL);
-    FUZZ_CHECK(status == 0 || tree == NULL || result.bounded);
+    /* jansson takes a NUL between two tokens for the end. */
+    FUZZ_CHECK(status == 0 || tree == NULL || result.bounded || memchr(data, 0, size) != NULL);
     json_decref(tree);
     positions_finish(&positions);
     free(text);
