@@ -178,7 +178,11 @@ bool duration_of(const char *text, int64_t *ret_us)
         int64_t us;
     } units[] = {{"ms", 1000}, {"s", 1000000}, {"m", 60000000}, {"h", INT64_C(3600000000)}};
     char *end = NULL;
-    double number = text[0] >= '0' && text[0] <= '9' ? strtod(text, &end) : -1;
+    bool digit = text[0] >= '0' && text[0] <= '9';
+    double number = digit ? strtod(text, &end) : -1;
+    if (digit && end != text + strspn(text, "0123456789.")) {
+        return false; /* strtod knows 0x10 and 1e3 too */
+    }
     for (size_t i = 0; number >= 0 && i < sizeof(units) / sizeof(units[0]); i++) {
         if (strcmp(end, units[i].unit) == 0 && number * (double)units[i].us < 9e15) {
             *ret_us = (int64_t)(number * (double)units[i].us);

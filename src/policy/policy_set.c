@@ -59,6 +59,10 @@ static void check_unique(struct loader *loader, const struct hg_policy_set *set,
 {
     for (size_t i = 0; i + 1 < set->policy_count; i++) {
         const struct hg_policy *other = &set->policies[i];
+        if (policy->file != NULL && other->file != NULL && strcmp(policy->file, other->file) == 0) {
+            loader_error(loader, "$", "this file was given twice; name it once");
+            return;
+        }
         if (policy->name != NULL && other->name != NULL && strcmp(other->name, policy->name) == 0) {
             loader_error(loader, "$.policy", "this name is taken by %s; give each policy its own",
                          other->file);

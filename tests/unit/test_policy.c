@@ -390,6 +390,21 @@ START_TEST(test_errors_across_files)
 }
 END_TEST
 
+START_TEST(test_file_given_twice)
+{
+    char file[128];
+    write_file("a.json", NAMED("a", "db", "web"));
+    snprintf(file, sizeof(file), "%s/a.json", directory);
+    const char *paths[] = {directory, file};
+    struct result result = {0};
+    result.status = hg_policy_set_load(paths, 2, &result.set, &result.errors);
+    ck_assert_int_eq(result.status, HG_E_POLICY);
+    ck_assert_uint_eq(result.errors.count, 1);
+    ck_assert_ptr_nonnull(strstr(result.errors.errors[0].message, "given twice"));
+    finish(&result);
+}
+END_TEST
+
 START_TEST(test_empty_directory)
 {
     struct result result = load_directory();
@@ -463,6 +478,7 @@ int main(void)
     tcase_add_checked_fixture(files, make_directory, remove_directory);
     tcase_add_test(files, test_directory);
     tcase_add_test(files, test_errors_across_files);
+    tcase_add_test(files, test_file_given_twice);
     tcase_add_test(files, test_empty_directory);
     tcase_add_test(files, test_too_many_policies);
     suite_add_tcase(suite, files);
