@@ -79,7 +79,7 @@ struct answer_about {
     enum op_kind kind;
     size_t policy;
     const char *fleet;
-    const char *instance;
+    const char *instance; /* NULL: neither name is written */
 };
 int answer_write(struct api *api, const struct answer_about *about, const struct hg_answer *answer,
                  struct json_out *out);
