@@ -28,6 +28,7 @@
 #define SLEEP_MIN_S      0.5
 #define SLEEP_MAX_S      900.0
 #define BUDGET_STEP      0.25
+#define FORESEE_US       INT64_C(100000)
 
 int64_t slot_store_now(const struct policy_slot *slot, int64_t now_us)
 {
@@ -107,14 +108,23 @@ static void share_of(const struct policy_slot *slot, int64_t now_us, struct line
     }
 }
 
-/* Seconds until the turn at the present supply; negative if unknown. */
-static double wait_of(const struct policy_slot *slot, const struct advice_input *input, double position)
+/* How the lines will empty. Dear with many fleets, so not for each request: it moves little in FORESEE_US. */
+static void foresee(struct policy_slot *slot, int64_t now_us)
 {
-    struct line_share share;
-    struct line_forecast forecast;
-    double waiting[HG_FLEETS_MAX];
+    int64_t age_us = now_us - slot->outlook_at_us;
+    if (slot->outlook_at_us == 0 || age_us < 0 || age_us > FORESEE_US) {
+        struct line_share share;
+        share_of(slot, now_us, &share, slot->outlook_waiting);
+        line_forecast(slot->policy, &share, slot->outlook_waiting, &slot->forecast);
+        slot->outlook_at_us = now_us;
+    }
+}
+
+/* Seconds until the turn at the present supply; negative if unknown. */
+static double wait_of(struct policy_slot *slot, const struct advice_input *input, double position)
+{
     int64_t now_us = slot_store_now(slot, input->now_us);
-    share_of(slot, now_us, &share, waiting);
+    foresee(slot, now_us);
     const struct snapshot_fleet *fleet = &slot->snapshot.fleets[slot->fleet_of[input->fleet]];
     double retry_share = (double)slot->policy->fleets[input->fleet].retry_share_permille / 1000;
     double other = uncalled(&fleet->lines[input->line == LINE_MAIN ? LINE_RETRY : LINE_MAIN], now_us);
@@ -123,14 +133,14 @@ static double wait_of(const struct policy_slot *slot, const struct advice_input 
     if (own_share > 0 && position / own_share < among) {
         among = position / own_share;
     }
-    line_forecast(slot->policy, &share, waiting, &forecast);
-    return line_forecast_wait(&forecast, (size_t)input->fleet, among);
+    return line_forecast_wait(&slot->forecast, (size_t)input->fleet, among);
 }
 
 struct outlook {
     bool blocked;        /* a need is closed, or the fleet held or paused */
     bool ramping;
     bool window_limited;
+    enum limit shut;     /* what keeps it closed */
     double closed_s;     /* how long so far */
     double round_s;      /* how long a relaunch takes */
     double ceiling;      /* numbers per second that the ceilings allow */
@@ -160,6 +170,7 @@ static void look_at_need(const struct policy_slot *slot, const struct hg_need *n
     outlook->window_limited =
         outlook->window_limited || dependency->in_flight * 10 >= dependency->window * 9;
     if (closed) {
+        outlook->shut = dependency->phase == PHASE_PAUSED ? LIMIT_PAUSED : LIMIT_BLOCKED;
         double closed_s = (double)(now_us - slot->phase_since_us[need->dependency]) / US;
         outlook->closed_s = closed_s > outlook->closed_s ? closed_s : outlook->closed_s;
     }
@@ -178,7 +189,10 @@ static struct outlook look(const struct policy_slot *slot, int fleet, int64_t no
     }
     const struct snapshot_fleet *state = &slot->snapshot.fleets[slot->fleet_of[fleet]];
     if (state->paused || state->held) {
+        double shut_s = (double)(now_us - slot->shut_since_us[fleet]) / US;
         outlook.blocked = true;
+        outlook.shut = state->paused ? LIMIT_PAUSED : LIMIT_AFTER;
+        outlook.closed_s = shut_s > outlook.closed_s ? shut_s : outlook.closed_s;
     }
     if (outlook.round_s <= 0) {
         outlook.round_s = ROUND_DEFAULT_S;
@@ -217,7 +231,7 @@ static double sleep_open(const struct outlook *outlook, double position, double 
     return sleep_s;
 }
 
-void engine_advise(struct hg_engine *engine, const struct policy_slot *slot, const struct advice_input *input,
+void engine_advise(struct hg_engine *engine, struct policy_slot *slot, const struct advice_input *input,
                    struct hg_answer *ret_answer)
 {
     ret_answer->eta_us = -1;
@@ -235,6 +249,9 @@ void engine_advise(struct hg_engine *engine, const struct policy_slot *slot, con
     double position = input->called || ahead < 0 ? (double)line->ready / 2 + 1 : (double)ahead;
     ret_answer->position = input->called || ahead < 0 ? 0 : ahead;
     ret_answer->blocked = outlook.blocked;
+    if (ret_answer->limit == LIMIT_LINE && outlook.blocked) {
+        ret_answer->limit = outlook.shut;
+    }
     if (ret_answer->limit_dependency < 0) {
         ret_answer->limit_dependency = outlook.dependency;
         ret_answer->phase = outlook.phase;
@@ -256,17 +273,14 @@ void engine_advise(struct hg_engine *engine, const struct policy_slot *slot, con
                                              (int64_t)(sleep_s * (1 + spread) * US));
 }
 
-int64_t slot_fleet_eta_us(const struct policy_slot *slot, size_t fleet, int64_t now_us)
+int64_t slot_fleet_eta_us(struct policy_slot *slot, size_t fleet, int64_t now_us)
 {
     if (slot->fleet_of[fleet] < 0) {
         return -1;
     }
-    struct line_share share;
-    struct line_forecast forecast;
-    double waiting[HG_FLEETS_MAX];
-    share_of(slot, slot_store_now(slot, now_us), &share, waiting);
+    foresee(slot, slot_store_now(slot, now_us));
     struct outlook outlook = look(slot, (int)fleet, slot_store_now(slot, now_us));
-    line_forecast(slot->policy, &share, waiting, &forecast);
-    double wait_s = outlook.blocked ? -1 : line_forecast_wait(&forecast, fleet, waiting[fleet]);
+    double wait_s =
+        outlook.blocked ? -1 : line_forecast_wait(&slot->forecast, fleet, slot->outlook_waiting[fleet]);
     return wait_s < 0 ? -1 : (int64_t)(clamp(wait_s, 0, 1e9) * US);
 }

@@ -95,7 +95,7 @@ static void measure(struct line_planner *planner, const struct line_plan_input *
         for (size_t l = 0; l < LINE_COUNT && input->fleet_of[f] >= 0; l++) {
             const struct snapshot_line *line = &input->snapshot->fleets[input->fleet_of[f]].lines[l];
             struct line_planner_line *state = &planner->fleets[f].lines[l];
-            double count = (double)(line->granted - state->granted);
+            double count = line->granted > state->granted ? (double)(line->granted - state->granted) : 0;
             state->granted = line->granted;
             state->rate = smooth(state->rate, tick->dt > 0 ? count / tick->dt : 0, tick->dt);
             for (size_t n = 0; n < policy->need_count; n++) {
@@ -229,7 +229,8 @@ static void plan_one_line(struct line_planner_line *state, const struct snapshot
 void line_plan(struct line_planner *planner, const struct line_plan_input *input, struct plan *plan)
 {
     struct tick tick = {0};
-    tick.dt = planner->at_us == 0 ? 0 : (double)(input->now_us - planner->at_us) / US;
+    /* A store that failed over may be behind. */
+    tick.dt = planner->at_us == 0 || input->now_us < planner->at_us ? 0 : (double)(input->now_us - planner->at_us) / US;
     planner->at_us = input->now_us;
     line_after_step(planner, input);
     measure(planner, input, &tick);
