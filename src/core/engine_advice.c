@@ -140,7 +140,7 @@ struct outlook {
     bool blocked;        /* a need is closed, or the fleet held or paused */
     bool ramping;
     bool window_limited;
-    enum limit shut;     /* what keeps it closed */
+    enum limit shut;     /* what keeps the fleet itself back: PAUSED, AFTER or NONE */
     double closed_s;     /* how long so far */
     double round_s;      /* how long a relaunch takes */
     double ceiling;      /* numbers per second that the ceilings allow */
@@ -170,7 +170,6 @@ static void look_at_need(const struct policy_slot *slot, const struct hg_need *n
     outlook->window_limited =
         outlook->window_limited || dependency->in_flight * 10 >= dependency->window * 9;
     if (closed) {
-        outlook->shut = dependency->phase == PHASE_PAUSED ? LIMIT_PAUSED : LIMIT_BLOCKED;
         double closed_s = (double)(now_us - slot->phase_since_us[need->dependency]) / US;
         outlook->closed_s = closed_s > outlook->closed_s ? closed_s : outlook->closed_s;
     }
@@ -249,7 +248,7 @@ void engine_advise(struct hg_engine *engine, struct policy_slot *slot, const str
     double position = input->called || ahead < 0 ? (double)line->ready / 2 + 1 : (double)ahead;
     ret_answer->position = input->called || ahead < 0 ? 0 : ahead;
     ret_answer->blocked = outlook.blocked;
-    if (ret_answer->limit == LIMIT_LINE && outlook.blocked) {
+    if (ret_answer->limit == LIMIT_LINE && outlook.shut != LIMIT_NONE) {
         ret_answer->limit = outlook.shut;
     }
     if (ret_answer->limit_dependency < 0) {
