@@ -18,15 +18,17 @@
 #define SLEEP_WINDOW     0.5
 #define NEAR_S           10.0
 #define LEAD_S           3.0
+#define LATE_S           0.2
 #define SPREAD           0.1
 #define BLOCKED_SHARE    0.3
 #define BLOCKED_SPREAD   0.2
+#define BLOCKED_MIN_S    2.0
 #define BLOCKED_CAP_S    30.0
 #define BLOCKED_CAP_WAIT 0.1
 #define ROUND_DEFAULT_S  15.0
 #define GAIN_LN          0.405 /* ln 1.5, the slow start's gain */
 #define SLEEP_MIN_S      0.5
-#define SLEEP_MAX_S      900.0
+#define SLEEP_MAX_S      1800.0
 #define BUDGET_STEP      0.25
 #define FORESEE_US       INT64_C(100000)
 
@@ -206,9 +208,11 @@ static double clamp(double value, double low, double high)
 
 static double sleep_blocked(const struct outlook *outlook, double position)
 {
+    /* Opened this moment, and at its ceiling at once, it would still take so long until the turn. */
     double wait_s = outlook->ceiling > 0 ? position / outlook->ceiling : 0;
     double cap_s = BLOCKED_CAP_S + BLOCKED_CAP_WAIT * wait_s;
-    return clamp(BLOCKED_SHARE * outlook->closed_s, 2, cap_s);
+    double sleep_s = clamp(BLOCKED_SHARE * outlook->closed_s, BLOCKED_MIN_S, cap_s);
+    return sleep_s > SLEEP_SETTLED * wait_s ? sleep_s : SLEEP_SETTLED * wait_s;
 }
 
 static double sleep_open(const struct outlook *outlook, double position, double wait_s)
@@ -217,7 +221,8 @@ static double sleep_open(const struct outlook *outlook, double position, double 
         return NEAR_S;
     }
     if (wait_s <= NEAR_S) {
-        return wait_s - clamp(0.3 * wait_s, 0, LEAD_S);
+        /* A little after the turn: a late one takes the next token, an early one must ask again. */
+        return wait_s <= LEAD_S ? wait_s + LATE_S : wait_s * SLEEP_SETTLED;
     }
     double sleep_s = wait_s * (outlook->window_limited ? SLEEP_WINDOW : SLEEP_SETTLED);
     if (outlook->ramping) {
