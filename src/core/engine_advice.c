@@ -15,7 +15,7 @@
 
 #define US               1e6
 #define SLEEP_SETTLED    0.85
-#define SLEEP_WINDOW     0.5
+#define SLEEP_WINDOW     0.8
 #define NEAR_S           10.0
 #define LEAD_S           3.0
 #define LATE_S           0.2

@@ -50,6 +50,39 @@ static void explain(const struct policy_slot *slot, const struct op_reply *op, s
     }
 }
 
+static int64_t cost_of(const struct policy_slot *slot, const struct pending *pending, int dependency)
+{
+    int fleet = slot_find_fleet(slot, pending->request.op.fleet);
+    for (size_t n = 0; fleet >= 0 && n < slot->policy->fleets[fleet].need_count; n++) {
+        const struct hg_need *need = &slot->policy->fleets[fleet].needs[n];
+        if (slot->dependency_of[need->dependency] == dependency) {
+            return need->cost;
+        }
+    }
+    return 1;
+}
+
+void engine_recall(struct policy_slot *slot, int64_t now_us)
+{
+    int64_t room[HG_DEPENDENCIES_MAX];
+    for (size_t d = 0; d < slot->snapshot.dependency_count; d++) {
+        const struct snapshot_dependency *dependency = &slot->snapshot.dependencies[d];
+        int64_t window = dependency->window < dependency->in_flight_max ? dependency->window : dependency->in_flight_max;
+        room[d] = window - dependency->in_flight;
+    }
+    struct pending_list held = slot->held;
+    struct pending *pending;
+    slot->held = (struct pending_list){0};
+    while ((pending = pending_pop(&held)) != NULL) {
+        int d = pending->held_for;
+        if (d >= 0 && (size_t)d < slot->snapshot.dependency_count && room[d] >= pending->held_cost) {
+            room[d] -= pending->held_cost;
+            pending->due_us = now_us;
+        }
+        pending_insert_by_due(&slot->held, pending);
+    }
+}
+
 /* A called one that finds no token for a moment is held rather than sent away. False if it is not. */
 static bool hold(struct policy_slot *slot, struct pending *pending, const struct op_reply *op, int64_t now_us)
 {
@@ -67,12 +100,15 @@ static bool hold(struct policy_slot *slot, struct pending *pending, const struct
         }
         int64_t ahead = 0; /* held ones that wait for the same tokens */
         for (const struct pending *other = slot->held.first; other != NULL; other = other->next) {
-            ahead++;
+            ahead += other->held_for < 0;
         }
         pending->due_us = now_us + op->wait_us + ahead * INT64_C(1000000000) / rate_milli;
+        pending->held_for = -1;
     } else if (op->limit == LIMIT_IN_FLIGHT || op->limit == LIMIT_WINDOW) {
         bool moving = dependency->phase != PHASE_FROZEN && dependency->window > 0;
         pending->due_us = moving ? now_us + HOLD_STEP_US : INT64_MAX;
+        pending->held_for = op->limit_dependency;
+        pending->held_cost = cost_of(slot, pending, op->limit_dependency);
     } else {
         return false;
     }

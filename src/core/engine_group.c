@@ -124,6 +124,7 @@ void engine_on_store_reply(struct hg_engine *engine, size_t policy, struct group
                 slot->own_text[i] = NULL;
             }
         }
+        engine_recall(slot, now_us);
     }
     slot->group.op_count = 0;
     engine_submit(engine, policy, now_us);

@@ -28,6 +28,8 @@ struct pending {
     struct hg_request request;
     int64_t asked_us;
     int64_t due_us; /* held: ask again then */
+    int held_for;   /* held: the snapshot's dependency whose window is full; -1: waits for a token */
+    int64_t held_cost;
     int64_t asks;   /* from the ticket */
     char text[];
 };
@@ -144,6 +146,8 @@ void engine_answer_all(struct hg_engine *engine, size_t policy, struct pending_l
 int engine_refuse(struct hg_engine *engine, size_t policy, uint64_t id, uint32_t item, int status);
 
 /* engine_answer.c: from the store's facts to the caller's answer */
+/* Windows have room again: as many of those held for it as fit ask again at once. */
+void engine_recall(struct policy_slot *slot, int64_t now_us);
 void engine_settle(struct hg_engine *engine, size_t policy, struct pending *pending, const struct op_reply *op,
                    int64_t now_us);
 
