@@ -205,25 +205,34 @@ static double fill_factor(double ready, double rate)
     return factor < 0 ? 0 : factor;
 }
 
-static void plan_one_line(struct line_planner_line *state, const struct snapshot_line *line, double rate,
-                          double credit, double allowance, const struct line_plan_input *input,
-                          struct plan_line *ret_plan)
+struct line_wish {
+    double rate;      /* numbers per second */
+    double credit;    /* numbers at once */
+    double allowance; /* newcomers, where nobody is before them */
+};
+
+static void plan_one_line(struct line_planner_line *state, const struct snapshot_line *line, double dt,
+                          const struct line_wish *wish, int64_t now_us, struct plan_line *ret_plan)
 {
-    double serving = (double)line_serving(line, input->now_us);
+    double serving = (double)line_serving(line, now_us);
     double tail = (double)line->tail;
+    /* The store counts in whole numbers; the fraction is carried here, else a slow line would never move. */
+    double ahead = dt < (double)PLAN_AHEAD_US / US ? dt : (double)PLAN_AHEAD_US / US;
+    state->serving += state->called * ahead;
     state->serving = state->serving > serving ? state->serving : serving;
     if (!wants(line)) {
-        state->serving = tail + allowance; /* nobody before them: newcomers are called as they come */
+        state->serving = tail + wish->allowance; /* nobody before them: newcomers are called as they come */
     } else {
-        state->serving = (state->serving < tail ? state->serving : tail) + credit;
+        state->serving = (state->serving < tail ? state->serving : tail) + wish->credit;
     }
     if (state->serving > NUMBER_MAX) {
         state->serving = NUMBER_MAX;
     }
     ret_plan->base = (int64_t)state->serving;
-    ret_plan->rate_milli = (int64_t)(rate * fill_factor((double)line->ready, rate) * 1000);
-    ret_plan->from_us = input->now_us;
-    ret_plan->until_us = input->now_us + PLAN_AHEAD_US;
+    state->called = wish->rate * fill_factor((double)line->ready, wish->rate);
+    ret_plan->rate_milli = (int64_t)(state->called * 1000);
+    ret_plan->from_us = now_us;
+    ret_plan->until_us = now_us + PLAN_AHEAD_US;
 }
 
 void line_plan(struct line_planner *planner, const struct line_plan_input *input, struct plan *plan)
@@ -255,8 +264,9 @@ void line_plan(struct line_planner *planner, const struct line_plan_input *input
         for (size_t l = 0; l < LINE_COUNT; l++) {
             double part = l == LINE_RETRY ? retry : 1 - retry;
             bool behind = l == LINE_RETRY && main_wants; /* retries never go before newcomers unasked */
-            plan_one_line(&planner->fleets[f].lines[l], &snapshot->lines[l], tick.rates[f] * part, credit * part,
-                          behind ? 0 : allowance, input, &out->lines[l]);
+            struct line_wish wish = {tick.rates[f] * part, credit * part, behind ? 0 : allowance};
+            plan_one_line(&planner->fleets[f].lines[l], &snapshot->lines[l], tick.dt, &wish, input->now_us,
+                          &out->lines[l]);
         }
     }
 }

@@ -19,6 +19,7 @@ struct line_planner_line {
     double serving; /* numbers called, with the fraction */
     int64_t granted;
     double rate;    /* grants per second, smoothed */
+    double called;  /* numbers called per second by the last plan */
 };
 
 struct line_planner_fleet {
