@@ -6,8 +6,6 @@
  * ends. */
 #include "core/engine_internal.h"
 
-#include "core/histogram.h"
-
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -144,6 +142,7 @@ struct outlook {
     bool window_limited;
     enum limit shut;     /* what keeps the fleet itself back: PAUSED, AFTER or NONE */
     double closed_s;     /* how long so far */
+    double unknown_s;    /* a window is full, and so long nothing came back that tells how fast; below 0: not so */
     double round_s;      /* how long a relaunch takes */
     double ceiling;      /* numbers per second that the ceilings allow */
     int dependency;      /* that limits most, the policy's index */
@@ -169,19 +168,23 @@ static void look_at_need(const struct policy_slot *slot, const struct hg_need *n
     }
     outlook->blocked = outlook->blocked || closed;
     outlook->ramping = outlook->ramping || dependency->phase == PHASE_PROBING || dependency->phase == PHASE_RAMPING;
-    outlook->window_limited =
-        outlook->window_limited || dependency->in_flight * 10 >= dependency->window * 9;
+    bool full = dependency->in_flight * 10 >= dependency->window * 9;
+    outlook->window_limited = outlook->window_limited || full;
     if (closed) {
         double closed_s = (double)(now_us - slot->phase_since_us[need->dependency]) / US;
         outlook->closed_s = closed_s > outlook->closed_s ? closed_s : outlook->closed_s;
     }
-    double median_s = (double)histogram_quantile_ms(dependency->cohorts[0].histogram, 500) / 1000;
-    outlook->round_s = median_s > outlook->round_s ? median_s : outlook->round_s;
+    double duration_s = line_duration_s(dependency);
+    double since_s = (double)(now_us - slot->phase_since_us[need->dependency]) / US;
+    outlook->round_s = duration_s > outlook->round_s ? duration_s : outlook->round_s;
+    if (duration_s <= 0 && full && since_s >= outlook->unknown_s) {
+        outlook->unknown_s = since_s;
+    }
 }
 
 static struct outlook look(const struct policy_slot *slot, int fleet, int64_t now_us)
 {
-    struct outlook outlook = {.dependency = -1, .phase = PHASE_COUNT};
+    struct outlook outlook = {.dependency = -1, .phase = PHASE_COUNT, .unknown_s = -1};
     const struct hg_fleet *policy = &slot->policy->fleets[fleet];
     for (size_t n = 0; n < policy->need_count; n++) {
         if (slot->dependency_of[policy->needs[n].dependency] >= 0) {
@@ -217,6 +220,13 @@ static double sleep_blocked(const struct outlook *outlook, double position)
 
 static double sleep_open(const struct outlook *outlook, double position, double wait_s)
 {
+    double floor_s = outlook->ceiling > 0 ? position / outlook->ceiling : 0;
+    if (outlook->unknown_s >= 0) {
+        /* No estimate to rest on: as if closed, but not long. */
+        double sleep_s = NEAR_S + BLOCKED_SHARE * outlook->unknown_s;
+        sleep_s = sleep_s > SLEEP_SETTLED * floor_s ? sleep_s : SLEEP_SETTLED * floor_s;
+        return wait_s > NEAR_S && wait_s < sleep_s ? wait_s : sleep_s;
+    }
     if (wait_s < 0) {
         return NEAR_S;
     }
@@ -228,7 +238,6 @@ static double sleep_open(const struct outlook *outlook, double position, double 
     if (outlook->ramping) {
         double tau = outlook->round_s / GAIN_LN;
         double earliest_s = tau * log(1 + wait_s / tau);
-        double floor_s = outlook->ceiling > 0 ? position / outlook->ceiling : 0;
         earliest_s = earliest_s > floor_s ? earliest_s : floor_s;
         sleep_s = sleep_s < earliest_s ? sleep_s : earliest_s;
     }

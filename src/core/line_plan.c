@@ -1,6 +1,7 @@
 #include "core/line_plan.h"
 
 #include "core/bucket.h"
+#include "core/histogram.h"
 #include "core/line_after.h"
 
 #include <stdio.h>
@@ -16,6 +17,7 @@
 #define ROOM_S        0.5   /* free room in the window is filled within so long */
 #define CATCH_UP      0.5   /* how hard virtual time corrects the weights, per second behind */
 #define WEIGHT_SWING  4.0   /* at most so much up or down */
+#define DURATIONS_MIN 5
 #define NUMBER_MAX    9e15  /* exact in a double */
 
 int64_t line_serving(const struct snapshot_line *line, int64_t now_us)
@@ -30,6 +32,17 @@ static int64_t window_of(const struct snapshot_dependency *dependency)
     return dependency->window < dependency->in_flight_max ? dependency->window : dependency->in_flight_max;
 }
 
+double line_duration_s(const struct snapshot_dependency *dependency)
+{
+    for (size_t c = 0; c < COHORTS_KEPT; c++) {
+        const struct cohort *cohort = &dependency->cohorts[c];
+        if (cohort->recovered >= DURATIONS_MIN) {
+            return (double)histogram_quantile_ms(cohort->histogram, 500) / 1000;
+        }
+    }
+    return 0;
+}
+
 double line_supply(const struct snapshot_dependency *dependency, double rate)
 {
     double tokens = (double)dependency->rate_milli / 1000;
@@ -38,6 +51,10 @@ double line_supply(const struct snapshot_dependency *dependency, double rate)
     }
     int64_t room = window_of(dependency) - dependency->in_flight;
     double window = rate + (room > 0 ? (double)room / ROOM_S : 0);
+    double duration_s = line_duration_s(dependency);
+    if (duration_s > 0 && (double)window_of(dependency) / duration_s > window) {
+        window = (double)window_of(dependency) / duration_s;
+    }
     return window < tokens ? window : tokens;
 }
 
@@ -122,6 +139,10 @@ static void measure(struct line_planner *planner, const struct line_plan_input *
         tick->share.supply[d] = planner->supply[d] = line_supply(&next, planner->rate[d]);
         int64_t room = window_of(&next) - dependency->in_flight;
         tick->room[d] = room > 0 ? (double)room : 0;
+        /* Places that stood empty for a tick have not lost more relaunches than they had time for. */
+        double duration_s = line_duration_s(dependency);
+        double lost = tick->room[d] * (tick->dt < duration_s ? tick->dt / duration_s : 1);
+        tick->spilled[d] = tick->spilled[d] < lost ? tick->spilled[d] : lost;
     }
 }
 
@@ -173,8 +194,7 @@ static double credit_of(const struct line_plan_input *input, const struct tick *
         double cost = (double)fleet->needs[n].cost;
         double supply = tick->share.supply[d];
         double part = supply > 0 ? tick->rates[f] * cost / supply : 0;
-        double tokens = tick->spilled[d] < tick->room[d] ? tick->spilled[d] : tick->room[d];
-        double own = tokens * (part > 1 ? 1 : part) / cost;
+        double own = tick->spilled[d] * (part > 1 ? 1 : part) / cost;
         credit = credit < 0 || own < credit ? own : credit;
     }
     double gain = tick->rates[f] < 1 ? GAIN_SLOW : GAIN;

@@ -60,7 +60,11 @@ void line_plan(struct line_planner *planner, const struct line_plan_input *input
 /* serving() of CONTRACT.md before it is clamped to the numbers given out. */
 int64_t line_serving(const struct snapshot_line *line, int64_t now_us);
 
-/* What a dependency lets through: its bucket's rate, or what its window does. `rate` is the measured one. */
+/* How long a relaunch is in flight, seconds: the median of the newest cohort that tells; 0 if none does. */
+double line_duration_s(const struct snapshot_dependency *dependency);
+
+/* What a dependency lets through: its bucket's rate, or what its window does, which is the window by the time a relaunch
+ * takes (Little's law) or what was measured, `rate`, and what it takes to fill the free room soon. */
 double line_supply(const struct snapshot_dependency *dependency, double rate);
 
 #endif
