@@ -18,6 +18,7 @@
 #define LEAD_S           3.0
 #define LATE_S           0.2
 #define SPREAD           0.1
+#define UNKNOWN_SPREAD   0.5
 #define BLOCKED_SHARE    0.3
 #define BLOCKED_SPREAD   0.2
 #define BLOCKED_MIN_S    2.0
@@ -142,6 +143,7 @@ struct outlook {
     bool window_limited;
     enum limit shut;     /* what keeps the fleet itself back: PAUSED, AFTER or NONE */
     double closed_s;     /* how long so far */
+    double window;       /* that window, in permits */
     double unknown_s;    /* a window is full, and so long nothing came back that tells how fast; below 0: not so */
     double round_s;      /* how long a relaunch takes */
     double ceiling;      /* numbers per second that the ceilings allow */
@@ -179,6 +181,7 @@ static void look_at_need(const struct policy_slot *slot, const struct hg_need *n
     outlook->round_s = duration_s > outlook->round_s ? duration_s : outlook->round_s;
     if (duration_s <= 0 && full && since_s >= outlook->unknown_s) {
         outlook->unknown_s = since_s;
+        outlook->window = dependency->window > 0 ? (double)dependency->window / cost : 1;
     }
 }
 
@@ -218,15 +221,18 @@ static double sleep_blocked(const struct outlook *outlook, double position)
     return sleep_s > SLEEP_SETTLED * wait_s ? sleep_s : SLEEP_SETTLED * wait_s;
 }
 
-static double sleep_open(const struct outlook *outlook, double position, double wait_s)
+/* No estimate to rest on: the first come soon, in order; nobody sleeps long. */
+static double sleep_unknown(const struct outlook *outlook, double position)
 {
     double floor_s = outlook->ceiling > 0 ? position / outlook->ceiling : 0;
-    if (outlook->unknown_s >= 0) {
-        /* No estimate to rest on: as if closed, but not long. */
-        double sleep_s = NEAR_S + BLOCKED_SHARE * outlook->unknown_s;
-        sleep_s = sleep_s > SLEEP_SETTLED * floor_s ? sleep_s : SLEEP_SETTLED * floor_s;
-        return wait_s > NEAR_S && wait_s < sleep_s ? wait_s : sleep_s;
-    }
+    double soon_s = position * DURATION_SHORT_S / outlook->window;
+    double cap_s = NEAR_S + BLOCKED_SHARE * outlook->unknown_s;
+    double sleep_s = soon_s < cap_s ? soon_s : cap_s;
+    return sleep_s > SLEEP_SETTLED * floor_s ? sleep_s : SLEEP_SETTLED * floor_s;
+}
+
+static double sleep_open(const struct outlook *outlook, double position, double wait_s)
+{
     if (wait_s < 0) {
         return NEAR_S;
     }
@@ -238,6 +244,7 @@ static double sleep_open(const struct outlook *outlook, double position, double 
     if (outlook->ramping) {
         double tau = outlook->round_s / GAIN_LN;
         double earliest_s = tau * log(1 + wait_s / tau);
+        double floor_s = outlook->ceiling > 0 ? position / outlook->ceiling : 0;
         earliest_s = earliest_s > floor_s ? earliest_s : floor_s;
         sleep_s = sleep_s < earliest_s ? sleep_s : earliest_s;
     }
@@ -273,6 +280,9 @@ void engine_advise(struct hg_engine *engine, struct policy_slot *slot, const str
     if (outlook.blocked) {
         sleep_s = sleep_blocked(&outlook, position);
         spread = BLOCKED_SPREAD;
+    } else if (outlook.unknown_s >= 0) {
+        sleep_s = sleep_unknown(&outlook, position);
+        spread = UNKNOWN_SPREAD;
     } else {
         double wait_s = wait_of(slot, input, position);
         sleep_s = sleep_open(&outlook, position, wait_s);

@@ -140,7 +140,7 @@ static void measure(struct line_planner *planner, const struct line_plan_input *
         int64_t room = window_of(&next) - dependency->in_flight;
         tick->room[d] = room > 0 ? (double)room : 0;
         /* Places that stood empty for a tick have not lost more relaunches than they had time for. */
-        double duration_s = line_duration_s(dependency);
+        double known_s = line_duration_s(dependency), duration_s = known_s > 0 ? known_s : DURATION_SHORT_S;
         double lost = tick->room[d] * (tick->dt < duration_s ? tick->dt / duration_s : 1);
         tick->spilled[d] = tick->spilled[d] < lost ? tick->spilled[d] : lost;
     }

@@ -13,7 +13,8 @@
 #include "core/group.h"
 #include "core/line_share.h"
 
-#define PLAN_AHEAD_US INT64_C(3000000)
+#define PLAN_AHEAD_US    INT64_C(3000000)
+#define DURATION_SHORT_S 1.0 /* of a relaunch, where nothing is known yet: rather too short, so that nobody oversleeps */
 
 struct line_planner_line {
     double serving; /* numbers called, with the fraction */

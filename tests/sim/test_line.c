@@ -101,7 +101,8 @@ static void tally_order(const struct herds *herds, double rate, struct result *r
     free(places);
 }
 
-/* Tokens (or places in flight, where those are fewer) taken of those there were, from the release until all but one in a hundred of the grants were given. */
+/* Tokens (or places in flight, where those are fewer) taken of those there were, from the release until all but one in
+ * a hundred of the grants were given. */
 static void tally_tokens(const struct world *world, const struct row *row, int64_t from_us, struct result *result)
 {
     size_t last = row->span_us > 0 ? world->grant_count : world->grant_count * 99 / 100;
