@@ -57,7 +57,7 @@ static void refuse_overdue(struct hg_engine *engine, size_t policy, int64_t now_
     /* A group that does not come back must not hold those behind it for ever: the store's own watchdog is shorter. */
     while (slot->queue.first != NULL && now_us - slot->queue.first->asked_us > 2 * HOLD_US) {
         struct pending *pending = pending_pop(&slot->queue);
-        engine_refuse(engine, policy, pending->request.id, pending->request.item, HG_E_OVERLOAD);
+        (void)engine_refuse(engine, policy, pending->request.id, pending->request.item, HG_E_OVERLOAD);
         free(pending);
     }
 }
@@ -189,7 +189,7 @@ size_t hg_engine_policy_count(const struct hg_engine *engine)
 
 bool hg_engine_view(const struct hg_engine *engine, size_t policy, int64_t now_us, struct hg_view *ret_view)
 {
-    const struct policy_slot *slot = policy < engine->slot_count ? engine->slots[policy] : NULL;
+    struct policy_slot *slot = policy < engine->slot_count ? engine->slots[policy] : NULL;
     if (slot == NULL || slot->policy == NULL) {
         return false;
     }

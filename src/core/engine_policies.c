@@ -106,6 +106,8 @@ static int replace(struct hg_engine *engine, struct policy_slot *slot, const str
     memset(slot->sweep, 0, sizeof(slot->sweep));
     memset(&slot->observed, 0, sizeof(slot->observed));
     memset(slot->phase_since_us, 0, sizeof(slot->phase_since_us));
+    memset(slot->shut_since_us, 0, sizeof(slot->shut_since_us));
+    slot->outlook_at_us = 0;
     if (slot->has_snapshot) {
         slot_map(slot);
     }
