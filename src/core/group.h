@@ -26,6 +26,9 @@
 #define NOTE_VALUE_MAX     16384
 #define LIST_PAGE_MAX      1000
 #define CLOCK_STEP_CAP_US  1000000 /* a step back freezes the store's clock for at most this long */
+#define STORE_GAP_US       INT64_C(3000000)  /* nobody spoke for longer: leases get RETURN_GRACE_US */
+#define RETURN_GRACE_US    INT64_C(30000000) /* at most the lease itself */
+#define SPILLED_MODULUS    (INT64_C(1) << 50) /* where `spilled` begins anew: doubles hold it */
 #define REMEMBER_MIN_US    (INT64_C(600) * 1000000) /* outcomes are remembered for max(lease, this) */
 #define SWEEP_STEP         200  /* records looked at by one sweep operation */
 
@@ -223,7 +226,7 @@ struct snapshot_dependency {
     int64_t excused_to_us;
     int64_t tokens;    /* micro-tokens in the ceiling bucket, settled */
     int64_t in_flight; /* cost units */
-    int64_t spilled;   /* micro-tokens ever spilled while there was room in flight */
+    int64_t spilled;   /* micro-tokens spilled while there was room in flight, modulo SPILLED_MODULUS */
     int64_t granted;   /* ever, permits */
     int64_t recovered;
     int64_t failed;

@@ -44,6 +44,9 @@ static void read_clock(struct state *state, int64_t raw_now_us)
         }
         now_us = state->last_us;
     }
+    if (state->last_us != 0 && now_us - state->last_us > STORE_GAP_US) {
+        state->returned_us = now_us;
+    }
     state->now_us = state->last_us = now_us;
 }
 
@@ -64,24 +67,28 @@ static void settle(struct state *state)
         int64_t pace = dependency->paced ? bucket_settle(&dependency->pace, state->now_us) : 0;
         int64_t room = dependency->window < dependency->in_flight_max ? dependency->window : dependency->in_flight_max;
         if (dependency->in_flight < room) {
-            dependency->spilled += dependency->paced ? pace : ceiling;
+            dependency->spilled = (dependency->spilled + (dependency->paced ? pace : ceiling)) % SPILLED_MODULUS;
         }
     }
 }
 
+/* Those due when the group begins; what becomes due by this waits for the next group. */
 static void take_due(struct state *state)
 {
-    for (size_t step = 0; step < DUE_STEP_MAX && state->due_count > 0; step++) {
-        if (state->due[0]->due_us > state->now_us) {
-            break;
-        }
-        permit_due(state, state->due[0]);
+    struct record *records[DUE_STEP_MAX];
+    size_t count = 0;
+    while (count < DUE_STEP_MAX && state->due_count > 0 && state->due[0]->due_us <= state->now_us) {
+        records[count] = state->due[0];
+        (void)record_set_due(state, records[count++], 0);
+    }
+    for (size_t i = 0; i < count; i++) {
+        permit_due(state, records[i]);
     }
     notes_drop_expired(state);
 }
 
 /* Gone fleets drain: they are found, but get no new permits. */
-static size_t find_fleet(const struct state *state, const char *name)
+size_t state_find_fleet(const struct state *state, const char *name)
 {
     for (size_t f = 0; f < STATE_FLEETS_MAX; f++) {
         if (state->fleets[f].used && strcmp(state->fleets[f].name, name) == 0) {
@@ -113,7 +120,7 @@ static void apply_to_fleet(struct state *state, const struct op *op, struct op_r
         reply->limit = LIMIT_STORE;
         return;
     }
-    size_t fleet = find_fleet(state, op->fleet);
+    size_t fleet = state_find_fleet(state, op->fleet);
     if (fleet == STATE_FLEETS_MAX) {
         reply->status = HG_E_NOT_FOUND;
         return;
@@ -200,5 +207,6 @@ void state_apply(struct state *state, int64_t raw_now_us, const struct group *gr
         ret_reply->ops[i].outcome = OUTCOME_NONE;
         apply(state, &group->ops[i], &ret_reply->ops[i]);
     }
+    record_fit(state);
     state_snapshot(state, &ret_reply->snapshot);
 }

@@ -155,6 +155,7 @@ static bool grant(struct state *state, struct record *record)
     record->granted_us = state->now_us;
     record->until_us = state->now_us + fleet->lease_us;
     record->outcome = OUTCOME_NONE;
+    record->superseded = false;
     return true;
 }
 
@@ -198,7 +199,7 @@ static bool superseded(struct state *state, struct record *record, const struct 
     }
     char reason[REASON_MAX + 1];
     snprintf(reason, sizeof(reason), "superseded by boot_id %s", op->boot_id);
-    permit_fail(state, record, OUTCOME_FAILED, reason);
+    permit_fail(state, record, OUTCOME_FAILED, reason, true);
     state->fleets[record->fleet].superseded++;
     return true;
 }
@@ -224,6 +225,10 @@ void op_acquire(struct state *state, size_t fleet, const struct op *op, struct o
         enqueue(state, record, op->boot_id);
     } else if (record->state == INSTANCE_GRANTED && !superseded(state, record, op)) {
         reply->already = true;
+    } else if (state->fleets[fleet].gone) {
+        reply->status = HG_E_NOT_FOUND;
+        permit_describe(record, reply);
+        return;
     } else if (record->state == INSTANCE_DONE ||
                (record->state == INSTANCE_BACKOFF && leave_backoff(state, record))) {
         enqueue(state, record, op->boot_id);
@@ -233,11 +238,7 @@ void op_acquire(struct state *state, size_t fleet, const struct op *op, struct o
     } else if (record->state == INSTANCE_QUARANTINED) {
         reply->limit = LIMIT_QUARANTINE;
     } else if (record->state == INSTANCE_WAITING) {
-        if (state->fleets[fleet].gone) {
-            reply->status = HG_E_NOT_FOUND;
-        } else {
-            try_grant(state, record, op, reply);
-        }
+        try_grant(state, record, op, reply);
     }
     permit_describe(record, reply);
 }

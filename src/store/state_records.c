@@ -94,6 +94,10 @@ void record_delete(struct state *state, struct record *record)
     state->record_count--;
     state->fleets[record->fleet].records--;
     record_free(record);
+}
+
+void record_fit(struct state *state)
+{
     if (state->bucket_count > BUCKETS_MIN && state->record_count * 8 < state->bucket_count) {
         resize(state, state->bucket_count / 2);
     }

@@ -38,7 +38,7 @@ local function check(fleet, priority)
         wait = max(wait, wait_us)
     end
     for i = 1, #fleet.needs, 2 do
-        local d, cost = dependencies[fleet.needs[i]], fleet.needs[i + 1]
+        local d, cost = by_uid[fleet.needs[i]], fleet.needs[i + 1]
         local room = priority and d.in_flight_max or min(d.window, d.in_flight_max - d.reserve_in_flight)
         if d.in_flight + cost > room then
             refuse(d, d.in_flight + cost > d.in_flight_max - (priority and 0 or d.reserve_in_flight)
@@ -59,12 +59,12 @@ local function grant(fleet, r, priority)
     r.fence, r.granted, r.since, r.until_us, r.due = S.fence, NOW, NOW, NOW + fleet.lease, NOW + fleet.lease
     r.outcome, r.superseded = NO_OUTCOME, false
     for i = 1, #fleet.needs, 2 do
-        local d, cost = dependencies[fleet.needs[i]], fleet.needs[i + 1]
+        local d, cost = by_uid[fleet.needs[i]], fleet.needs[i + 1]
         d.bucket.tokens = max(d.bucket.tokens - cost * MICRO, 0)
         if d.paced then d.pace.tokens = max(d.pace.tokens - cost * MICRO, 0) end
         d.in_flight, d.granted = d.in_flight + cost, d.granted + 1
         local n = #r.leases
-        r.leases[n + 1], r.leases[n + 2], r.leases[n + 3] = d.name, cost, d.cohort
+        r.leases[n + 1], r.leases[n + 2], r.leases[n + 3] = d.uid, cost, d.cohort
         local c = cohort_of(d, d.cohort)
         if c then
             c.granted, c.last = c.granted + 1, NOW

@@ -42,9 +42,9 @@ local function on_list(op, reply)
 end
 
 local function on_sweep(op, reply)
-    if not leads(op.leader) then return E_STALE end
     local fleet = fleets[op.fleet]
     if not fleet then return E_NOT_FOUND end
+    if not leads(op.leader) then return E_STALE end
     local list
     fleet.cursor, list = scan(fleet, fleet.cursor, SWEEP_STEP)
     for _, entry in ipairs(list) do

@@ -7,7 +7,7 @@ local function policy_op(handler, unconfigured, fields)
     return {handler = handler, unconfigured = unconfigured, fields = fields}
 end
 
-local OPERATIONS = { -- by enum op_kind + 1; the fields after the kind, in the order redis_encode.c writes them
+local OPERATIONS = { -- by enum op_kind + 1; the fields after the kind, in the order group_encode.c writes them
     instance_op(on_acquire, {'fleet', 'instance', 'boot', 'priority', 'observe'}),
     instance_op(on_renew, {'fleet', 'instance', 'fence'}),
     instance_op(on_complete, {'fleet', 'instance', 'fence', 'outcome', 'reason'}),
