@@ -64,16 +64,21 @@ void put_array(struct writer *writer, size_t count)
 
 void put_text(struct writer *writer, const char *text)
 {
-    put_text_cut(writer, text, SIZE_MAX);
+    put_text_cut(writer, text, INT32_MAX);
 }
 
 void put_text_cut(struct writer *writer, const char *text, size_t most)
 {
     size_t size = text != NULL ? strnlen(text, most) : 0;
     put_tagged(writer, 0xdb, size, 4);
+    put_raw(writer, text, size);
+}
+
+void put_raw(struct writer *writer, const void *data, size_t size)
+{
     unsigned char *at = reserve(writer, size);
     if (at != NULL && size > 0) {
-        memcpy(at, text, size);
+        memcpy(at, data, size);
     }
 }
 

@@ -25,6 +25,8 @@ void put_text(struct writer *writer, const char *text); /* NULL is "" */
 /* At most `most` bytes of `text`. */
 void put_text_cut(struct writer *writer, const char *text, size_t most);
 
+void put_raw(struct writer *writer, const void *data, size_t size); /* as it is */
+
 /* Once `failed`, every further read yields 0, "" or false: the caller checks once, at the end. What is read is bounded by
  * the caller; a damaged or hostile writer costs an error, never memory that is not ours. */
 struct reader {

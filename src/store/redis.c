@@ -241,8 +241,10 @@ static void on_link_state(void *user_data, int status, const char *text)
     }
 }
 
-static int redis_create(const struct store_options *options, struct store **ret_store)
+static int redis_create(const struct store_options *options, struct store **ret_store, char *ret_error, size_t error_size)
 {
+    (void)ret_error;
+    (void)error_size;
     struct redis_store *store = calloc(1, sizeof(*store));
     if (store == NULL) {
         return HG_E_NOMEM;

@@ -33,6 +33,11 @@ size_t state_record_count(const struct state *state)
     return state->record_count;
 }
 
+int64_t state_fence(const struct state *state)
+{
+    return state->fence;
+}
+
 /* now = max(last, clock): a step back freezes the store's clock for at most CLOCK_STEP_CAP_US. */
 static void read_clock(struct state *state, int64_t raw_now_us)
 {

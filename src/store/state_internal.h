@@ -143,6 +143,8 @@ struct state {
 /* state_records.c */
 struct record *record_find(const struct state *state, size_t fleet, const char *instance);
 struct record *record_create(struct state *state, size_t fleet, const char *instance); /* NULL without memory */
+/* The same at the end of its chain in a table that is not resized: for loading. */
+struct record *record_append(struct state *state, size_t fleet, const char *instance);
 void record_delete(struct state *state, struct record *record);
 /* Shrinks the table once few records are left in it. Never inside a group: SWEEP walks the table. */
 void record_fit(struct state *state);
