@@ -208,7 +208,7 @@ static void read_list(struct source *source, struct op *op)
 {
     op->fleet = keep_text(source, HG_NAME_MAX);
     op->state = (enum instance_state)read_within(&source->reader, 0, INSTANCE_STATE_COUNT - 1);
-    op->instance = keep_text(source, HG_INSTANCE_MAX);
+    op->instance = keep_text(source, LIST_CURSOR_MAX);
     op->count = read_int(&source->reader);
 }
 

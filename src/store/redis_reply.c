@@ -15,7 +15,7 @@ static void read_reasons(struct reader *reader, char reasons[REASONS_KEPT][REASO
 
 static void read_items(struct reader *reader, struct op_reply *op)
 {
-    read_text(reader, op->cursor, HG_INSTANCE_MAX);
+    read_text(reader, op->cursor, LIST_CURSOR_MAX);
     size_t count = read_array(reader, LIST_PAGE_MAX);
     if (count == 0) {
         return;

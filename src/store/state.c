@@ -198,6 +198,17 @@ static void apply(struct state *state, const struct op *op, struct op_reply *rep
     }
 }
 
+/* A CONFIGURE may have moved the dependencies since the operation before it was told its limit. */
+static void number_limits(struct state *state, struct group_reply *reply)
+{
+    for (size_t i = 0; i < reply->op_count; i++) {
+        struct op_reply *op = &reply->ops[i];
+        const struct state_dependency *dependency =
+            op->limit_dependency > 0 ? state_dependency_by_uid(state, op->limit_dependency) : NULL;
+        op->limit_dependency = dependency == NULL ? -1 : (int)(dependency - state->dependencies);
+    }
+}
+
 void state_apply(struct state *state, int64_t raw_now_us, const struct group *group, struct group_reply *ret_reply)
 {
     read_clock(state, raw_now_us);
@@ -208,10 +219,10 @@ void state_apply(struct state *state, int64_t raw_now_us, const struct group *gr
     ret_reply->op_count = group->op_count;
     for (size_t i = 0; i < group->op_count; i++) {
         memset(&ret_reply->ops[i], 0, sizeof(ret_reply->ops[i]));
-        ret_reply->ops[i].limit_dependency = -1;
         ret_reply->ops[i].outcome = OUTCOME_NONE;
         apply(state, &group->ops[i], &ret_reply->ops[i]);
     }
+    number_limits(state, ret_reply);
     record_fit(state);
     state_snapshot(state, &ret_reply->snapshot);
 }

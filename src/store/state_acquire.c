@@ -47,7 +47,7 @@ static void enqueue(struct state *state, struct record *record, const char *boot
 
 struct hurdle {
     enum limit limit;
-    int dependency;
+    int64_t dependency; /* uid; 0: none */
     int64_t wait_us;
 };
 
@@ -88,7 +88,7 @@ static enum limit check_need(const struct state_dependency *dependency, int64_t 
 
 static struct hurdle find_hurdle(struct state *state, const struct state_fleet *fleet, bool priority)
 {
-    struct hurdle hurdle = {.limit = LIMIT_NONE, .dependency = -1};
+    struct hurdle hurdle = {.limit = LIMIT_NONE};
     for (size_t n = 0; n < fleet->need_count; n++) {
         const struct state_dependency *dependency = state_dependency_by_uid(state, fleet->needs[n].dependency);
         if (dependency == NULL) {
@@ -97,7 +97,7 @@ static struct hurdle find_hurdle(struct state *state, const struct state_fleet *
         enum limit limit = check_need(dependency, fleet->needs[n].cost, priority, &hurdle.wait_us);
         if (hurdle.limit == LIMIT_NONE && limit != LIMIT_NONE) {
             hurdle.limit = limit;
-            hurdle.dependency = (int)(dependency - state->dependencies);
+            hurdle.dependency = dependency->uid;
         }
     }
     if (hurdle.wait_us == INT64_MAX) {
@@ -165,14 +165,14 @@ static void try_grant(struct state *state, struct record *record, const struct o
     struct state_fleet *fleet = &state->fleets[record->fleet];
     struct state_line *line = &fleet->lines[record->line];
     bool called = record->number <= state_line_serving(line, state->now_us) && !fleet->paused && !fleet->held;
-    struct hurdle hurdle = {.limit = LIMIT_NONE, .dependency = -1};
+    struct hurdle hurdle = {.limit = LIMIT_NONE};
     if (called || op->priority) {
         hurdle = find_hurdle(state, fleet, op->priority);
     } else {
         hurdle.limit = fleet->paused ? LIMIT_PAUSED : fleet->held ? LIMIT_AFTER : LIMIT_LINE;
     }
     reply->limit = hurdle.limit;
-    reply->limit_dependency = hurdle.dependency;
+    reply->limit_dependency = (int)hurdle.dependency; /* a uid until the group is done */
     if (hurdle.limit == LIMIT_NONE || op->observe) {
         if (!grant(state, record)) {
             reply->status = HG_E_STORE_FULL;

@@ -223,6 +223,11 @@ static void plan_dependency(struct state *state, const struct plan_dependency *p
 void op_plan(struct state *state, const struct op *op, struct op_reply *reply)
 {
     const struct plan *plan = op->plan;
+    if (state->generation < 0) {
+        reply->status = HG_E_NOT_READY;
+        reply->limit = LIMIT_STORE;
+        return;
+    }
     if (!state_leads(state, plan->leader)) {
         reply->status = HG_E_STALE;
         return;

@@ -25,14 +25,14 @@ local function lack(bucket, cost, reserve)
     return bucket_wait(bucket, cost, reserve) or 0
 end
 
--- The first limit that does not hold, its dependency, and the longest wait; LIMIT.none when all hold.
+-- The first limit that does not hold, its dependency's uid, and the longest wait; LIMIT.none when all hold.
 local function check(fleet, priority)
-    local limit, at, wait, endless = LIMIT.none, -1, 0, false
+    local limit, at, wait, endless = LIMIT.none, 0, 0, false
     local function refuse(d, why, wait_us)
         if limit == LIMIT.none then
             if d.phase == PAUSED_PHASE then why = LIMIT.paused end
             if d.phase == BLOCKED_PHASE then why = LIMIT.blocked end
-            limit, at = why, d.index
+            limit, at = why, d.uid
         end
         endless = endless or wait_us == 0
         wait = max(wait, wait_us)
@@ -78,7 +78,7 @@ end
 local function on_waiting(fleet, r, op, reply)
     local line = fleet.lines[r.line + 1]
     local own_turn = r.number <= serving(line) and not fleet.paused and not fleet.held
-    local limit, at, wait = LIMIT.line, -1, 0
+    local limit, at, wait = LIMIT.line, 0, 0
     if own_turn or op.priority then
         limit, at, wait = check(fleet, op.priority)
     elseif fleet.paused then

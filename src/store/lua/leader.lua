@@ -128,7 +128,7 @@ local function on_plan(op)
     end
     for _, w in ipairs(op.fleets) do
         local f = fleets[w[1]]
-        if f then
+        if f and not f.gone then
             f.paused, f.held = w[2], w[3]
             for i, line in ipairs(f.lines) do
                 line.base, line.rate, line.from, line.until_us = w[4 * i], w[4 * i + 1], w[4 * i + 2], w[4 * i + 3]

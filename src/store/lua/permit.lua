@@ -42,8 +42,9 @@ local function fail(fleet, r, outcome, reason, superseded)
     local pardoned = excused(fleet, r, NOW)
     free(r, pardoned and 'excused' or name, name)
     fleet[name] = fleet[name] + 1
-    table.insert(r.reasons, 1, reason ~= '' and reason or 'no reason given')
-    r.reasons[REASONS_KEPT + 1] = nil
+    local reasons = {reason ~= '' and reason or 'no reason given'} -- a new table: replies of this group hold the old one
+    for i = 2, REASONS_KEPT do reasons[i] = r.reasons[i - 1] end
+    r.reasons = reasons
     record_move(fleet, r, BACKOFF)
     r.outcome, r.superseded, r.since, r.failed = outcome, superseded or false, NOW, NOW
     if pardoned then
