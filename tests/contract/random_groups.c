@@ -38,10 +38,12 @@ static int64_t pick(struct random_stream *stream, const int64_t *values, size_t 
 #define PICK(stream, ...) \
     pick(stream, (const int64_t[]){__VA_ARGS__}, sizeof((const int64_t[]){__VA_ARGS__}) / sizeof(int64_t))
 
-void random_begin(struct random_stream *stream, uint64_t seed)
+void random_begin(struct random_stream *stream, uint64_t seed, bool crowded, bool walks)
 {
     memset(stream, 0, sizeof(*stream));
     rng_init(&stream->rng, seed);
+    stream->crowded = crowded;
+    stream->walks = walks;
     stream->clock_us = INT64_C(1700000000000000) + between(stream, 0, SECOND_US);
 }
 
@@ -200,6 +202,11 @@ static void make_op(struct random_stream *stream, enum op_kind kind, struct op *
     *op = (struct op){.kind = kind, .boot_id = "", .reason = ""};
     op->fleet = chance(stream, 80) ? fleet_names[0] : fleet_names[between(stream, 0, RANDOM_FLEETS)];
     op->instance = PICK_TEXT(stream, instances);
+    if (stream->crowded) {
+        char *name = stream->names[stream->name_next++];
+        snprintf(name, sizeof(stream->names[0]), "n-%d", (int)between(stream, 0, RANDOM_CROWD - 1));
+        op->instance = name;
+    }
     op->fence = kind == OP_RENEW || kind == OP_COMPLETE || kind == OP_LEAVE ? some_fence(stream) : 0;
     op->leader = chance(stream, 90) ? stream->leader : stream->leader + between(stream, -1, 1);
     op->generation = stream->generation + (chance(stream, 10) ? between(stream, -1, 1) : 0);
@@ -254,6 +261,7 @@ void random_group(struct random_stream *stream, struct group *ret_group)
     static const enum op_kind first[] = {OP_LEAD, OP_CONFIGURE, OP_PLAN};
     move_clock(stream);
     stream->policy_next = 0;
+    stream->name_next = 0;
     ret_group->seen_fence = stream->fence + (chance(stream, 2) ? between(stream, -1000, 1000) : 0);
     ret_group->op_count = 0;
     bool lead = !stream->begun ? chance(stream, 90) : chance(stream, 15);
@@ -266,9 +274,11 @@ void random_group(struct random_stream *stream, struct group *ret_group)
         }
         stream->begun = true;
     }
-    int64_t count = between(stream, 1, RANDOM_OPS_MAX - 3);
+    int64_t count = between(stream, 1, stream->crowded ? RANDOM_CROWD_OPS - 3 : RANDOM_OPS_MAX - 3);
     for (int64_t i = 0; i < count; i++) {
-        make_op(stream, some_kind(stream), &ret_group->ops[ret_group->op_count++]);
+        enum op_kind kind = some_kind(stream);
+        bool walk = kind == OP_LIST || kind == OP_SWEEP;
+        make_op(stream, walk && !stream->walks ? OP_GET : kind, &ret_group->ops[ret_group->op_count++]);
     }
 }
 

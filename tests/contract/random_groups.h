@@ -9,7 +9,9 @@
 #define RANDOM_FLEETS       4
 #define RANDOM_DEPENDENCIES 4
 #define RANDOM_INSTANCES    10
+#define RANDOM_CROWD        900 /* instances of a crowded stream */
 #define RANDOM_OPS_MAX      12
+#define RANDOM_CROWD_OPS    120
 #define RANDOM_FENCES       16
 
 struct random_policy {
@@ -20,6 +22,10 @@ struct random_policy {
 
 struct random_stream {
     struct rng rng;
+    bool crowded; /* many instances, large groups */
+    bool walks;   /* with LIST and SWEEP, whose steps through a crowd are each store's own */
+    char names[RANDOM_CROWD_OPS + RANDOM_OPS_MAX][16];
+    size_t name_next;
     int64_t clock_us;
     int64_t leader;     /* as of the last answer */
     int64_t generation;
@@ -30,11 +36,11 @@ struct random_stream {
     int64_t tail;       /* highest seen */
     bool begun;
     size_t policy_next;
-    struct random_policy policies[RANDOM_OPS_MAX];
-    struct plan plans[RANDOM_OPS_MAX];
+    struct random_policy policies[RANDOM_CROWD_OPS + RANDOM_OPS_MAX];
+    struct plan plans[RANDOM_CROWD_OPS + RANDOM_OPS_MAX];
 };
 
-void random_begin(struct random_stream *stream, uint64_t seed);
+void random_begin(struct random_stream *stream, uint64_t seed, bool crowded, bool walks);
 
 /* Moves the clock and fills the group; what it points to lives until the next call. */
 void random_group(struct random_stream *stream, struct group *ret_group);
