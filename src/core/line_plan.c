@@ -126,7 +126,9 @@ static void measure(struct line_planner *planner, const struct line_plan_input *
         }
         const struct snapshot_dependency *dependency = &input->snapshot->dependencies[input->dependency_of[d]];
         planner->rate[d] = smooth(planner->rate[d], tick->dt > 0 ? granted[d] / tick->dt : 0, tick->dt);
-        tick->spilled[d] = (double)(dependency->spilled - planner->spilled[d]) / (double)TOKEN_MICRO;
+        /* It begins anew at its modulus, and in a store that was emptied. */
+        int64_t spilled = dependency->spilled < planner->spilled[d] ? 0 : dependency->spilled - planner->spilled[d];
+        tick->spilled[d] = (double)spilled / (double)TOKEN_MICRO;
         planner->spilled[d] = dependency->spilled;
         /* Under the limits about to be written, not those that were. */
         struct snapshot_dependency next = *dependency;
