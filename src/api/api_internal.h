@@ -78,7 +78,7 @@ int problem_of_error(struct json_out *out, int error, int64_t retry_after_us);
 struct answer_about {
     enum op_kind kind;
     size_t policy;
-    const char *fleet;
+    const char *fleet; /* NULL with `instance`: the object names them already */
     const char *instance;
 };
 int answer_write(struct api *api, const struct answer_about *about, const struct hg_answer *answer,

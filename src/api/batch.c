@@ -20,13 +20,15 @@ static void finish(struct api *api, struct call *call)
     respond(exchange, 200, &out, 0);
 }
 
-/* Every item carries instance and status first, whatever follows. */
+/* Every item carries its instance and status once; a problem brings the status itself. */
 static void set_text(struct batch_item *item, int status, const struct json_out *members)
 {
     struct json_out out = {0};
     json_put(&out, "{");
     json_member(&out, "instance", item->instance);
-    json_member_int(&out, "status", status);
+    if (status < 400) {
+        json_member_int(&out, "status", status);
+    }
     if (!members->failed && members->size > 1) {
         json_put(&out, ",");
         json_put(&out, members->text + 1);
@@ -45,7 +47,7 @@ static void on_reply(struct api *api, struct call *call, uint32_t item, const st
     if (item >= call->item_count) {
         return;
     }
-    struct answer_about about = {call->kind, call->policy, call->fleet, call->items[item].instance};
+    struct answer_about about = {call->kind, call->policy, NULL, NULL};
     json_put(&members, "{");
     int status = answer_write(api, &about, answer, &members);
     set_text(&call->items[item], status, &members);
