@@ -19,12 +19,12 @@ static const char policy[] =
     "\"bucket\":{\"rate\":20,\"burst\":2},\"reserve\":{\"burst\":0,\"in_flight\":0},\"in_flight\":{\"max\":1}}},"
     "\"fleets\":{\"web\":{\"size\":20000,\"needs\":{\"db\":1},\"lease\":\"1h\"}}}";
 
-static struct daemon_process daemon;
+static struct daemon_process gate;
 static struct server redis;
 
 static void teardown(void)
 {
-    daemon_finish(&daemon);
+    daemon_finish(&gate);
     server_stop(&redis);
 }
 
@@ -32,15 +32,15 @@ static void teardown(void)
 static double settled_heap(void)
 {
     int64_t deadline_ms = server_now_ms() + 10000;
-    while (daemon_metric(&daemon, "headgate_http_connections") > 1 && server_now_ms() < deadline_ms) {
+    while (daemon_metric(&gate, "headgate_http_connections") > 1 && server_now_ms() < deadline_ms) {
         server_pause(20);
     }
-    return daemon_metric(&daemon, "headgate_heap_bytes");
+    return daemon_metric(&gate, "headgate_heap_bytes");
 }
 
 static void ask_all(const char *prefix, size_t instances, int64_t asks)
 {
-    struct herd_options options = {.ports = {daemon.server.port},
+    struct herd_options options = {.ports = {gate.server.port},
                                    .port_count = 1,
                                    .fleet = "web",
                                    .prefix = prefix,
@@ -65,23 +65,23 @@ START_TEST(waiting_costs_the_controller_nothing)
     ck_assert_int_eq(server_start_redis(&redis, NULL), 0);
     snprintf(url, sizeof(url), "redis://127.0.0.1:%d/0", redis.port);
     struct daemon_setup setup = {.policy = policy, .store = url};
-    ck_assert_int_eq(daemon_start(&daemon, &setup), 0);
+    ck_assert_int_eq(daemon_start(&gate, &setup), 0);
     ask_all("first", 500, 3); /* warms every buffer up, and takes the one permit */
     double heap_before = settled_heap();
-    int64_t rss_before = process_rss_bytes(daemon.server.pid);
+    int64_t rss_before = process_rss_bytes(gate.server.pid);
     int64_t redis_before = redis_info(redis.port, "used_memory");
-    double local_before = daemon_metric(&daemon, "headgate_requests_local_total");
+    double local_before = daemon_metric(&gate, "headgate_requests_local_total");
 
     ask_all("host-name-", INSTANCES, 3);
 
     double heap_after = settled_heap();
     int64_t redis_each = (redis_info(redis.port, "used_memory") - redis_before) / INSTANCES;
-    struct http_answer fleet = daemon_ask(&daemon, "GET", "/v1/fleets/web", NULL);
-    double local = daemon_metric(&daemon, "headgate_requests_local_total") - local_before;
+    struct http_answer fleet = daemon_ask(&gate, "GET", "/v1/fleets/web", NULL);
+    double local = daemon_metric(&gate, "headgate_requests_local_total") - local_before;
     printf("%d instances wait: the controller's allocator holds %.0f bytes more (%.0f before), resident %+lld KiB; "
            "Redis %lld bytes an instance; %.0f asks answered without the store\n",
            INSTANCES, heap_after - heap_before, heap_before,
-           (long long)(process_rss_bytes(daemon.server.pid) - rss_before) / 1024, (long long)redis_each, local);
+           (long long)(process_rss_bytes(gate.server.pid) - rss_before) / 1024, (long long)redis_each, local);
     ck_assert_int_ge(http_int(&fleet, "/waiting"), INSTANCES);
     ck_assert_int_eq(http_int(&fleet, "/in_flight"), 1);
     http_finish(&fleet);

@@ -19,17 +19,17 @@ static const char policy[] =
     "\"brief\":{\"needs\":{\"db\":1},\"lease\":\"1s\",\"backoff\":{\"base\":\"1ms\",\"max\":\"1ms\",\"attempts\":20}},"
     "\"tight\":{\"needs\":{\"narrow\":1},\"lease\":\"1m\"}}}";
 
-static struct daemon_process daemon;
+static struct daemon_process gate;
 
 static void setup(void)
 {
     struct daemon_setup options = {.policy = policy};
-    ck_assert_int_eq(daemon_start(&daemon, &options), 0);
+    ck_assert_int_eq(daemon_start(&gate, &options), 0);
 }
 
 static void teardown(void)
 {
-    daemon_finish(&daemon);
+    daemon_finish(&gate);
 }
 
 /* PUTs until it is granted, as `curl --retry` does; returns the fence. */
@@ -37,7 +37,7 @@ static int64_t acquire(const char *fleet, const char *instance, const char *body
 {
     int64_t deadline_ms = server_now_ms() + WAIT_MS, fence = 0;
     while (fence == 0 && server_now_ms() < deadline_ms) {
-        struct http_answer answer = daemon_put(&daemon, fleet, instance, body);
+        struct http_answer answer = daemon_put(&gate, fleet, instance, body);
         if (answer.status == 200) {
             fence = http_int(&answer, "/fence");
             ck_assert_str_eq(http_text(&answer, "/state"), "granted");
@@ -65,7 +65,7 @@ static void post(const char *fleet, const char *instance, const char *verb, int 
     va_start(arguments, format);
     vsnprintf(body, sizeof(body), format, arguments);
     va_end(arguments);
-    struct http_answer answer = daemon_post(&daemon, fleet, instance, verb, body);
+    struct http_answer answer = daemon_post(&gate, fleet, instance, verb, body);
     ck_assert_msg(answer.status == status, "%s %s: %d, not %d: %s", verb, body, answer.status, status, answer.body);
     ck_assert_str_eq(answer.content_type, status >= 400 ? "application/problem+json" : "application/json");
     const json_t *member = http_at(&answer, pointer);
@@ -77,15 +77,15 @@ static void post(const char *fleet, const char *instance, const char *verb, int 
 START_TEST(asking_twice_gives_the_same_permit)
 {
     int64_t fence = acquire("web", "a", "{\"boot_id\":\"b1\"}");
-    struct http_answer again = daemon_put(&daemon, "web", "a", "{\"boot_id\":\"b1\"}");
+    struct http_answer again = daemon_put(&gate, "web", "a", "{\"boot_id\":\"b1\"}");
     ck_assert_int_eq(again.status, 200);
     ck_assert_int_eq(http_int(&again, "/fence"), fence);
     ck_assert(json_is_true(http_at(&again, "/already")));
     http_finish(&again);
-    again = daemon_put(&daemon, "web", "a", NULL);
+    again = daemon_put(&gate, "web", "a", NULL);
     ck_assert_int_eq(http_int(&again, "/fence"), fence);
     http_finish(&again);
-    struct http_answer one = daemon_ask(&daemon, "GET", "/v1/fleets/web/instances/a", NULL);
+    struct http_answer one = daemon_ask(&gate, "GET", "/v1/fleets/web/instances/a", NULL);
     ck_assert_str_eq(http_text(&one, "/state"), "granted");
     ck_assert_int_eq(http_int(&one, "/fence"), fence);
     ck_assert_int_eq(http_int(&one, "/attempt"), 1);
@@ -101,7 +101,7 @@ START_TEST(completing_twice_is_harmless)
     post("web", "a", "complete", 200, "/already", "false", "{\"fence\":%lld,\"outcome\":\"recovered\"}", fence);
     post("web", "a", "complete", 200, "/already", "true", "{\"fence\":%lld,\"outcome\":\"recovered\"}", fence);
     post("web", "a", "complete", 409, "/type", "conflict", "{\"fence\":%lld,\"outcome\":\"failed\"}", fence);
-    struct http_answer one = daemon_ask(&daemon, "GET", "/v1/fleets/web/instances/a", NULL);
+    struct http_answer one = daemon_ask(&gate, "GET", "/v1/fleets/web/instances/a", NULL);
     ck_assert_str_eq(http_text(&one, "/state"), "recovered");
     http_finish(&one);
     /* A retried complete of the life before, after the next permit was granted, is harmless too. */
@@ -116,10 +116,10 @@ END_TEST
 START_TEST(renewing_after_expiry_is_refused_and_says_why)
 {
     long long fence = acquire("brief", "a", NULL);
-    ck_assert(daemon_wait_int(&daemon, "/v1/fleets/brief", "/expired", 1, WAIT_MS));
+    ck_assert(daemon_wait_int(&gate, "/v1/fleets/brief", "/expired", 1, WAIT_MS));
     post("brief", "a", "renew", 409, "/type", "expired", "{\"fence\":%lld}", fence);
     post("brief", "a", "renew", 409, "/detail", "lease ran out", "{\"fence\":%lld}", fence);
-    struct http_answer one = daemon_ask(&daemon, "GET", "/v1/fleets/brief/instances/a", NULL);
+    struct http_answer one = daemon_ask(&gate, "GET", "/v1/fleets/brief/instances/a", NULL);
     ck_assert_str_eq(http_text(&one, "/state"), "backoff");
     ck_assert_int_eq(http_int(&one, "/attempt"), 2);
     ck_assert_msg(strlen(http_text(&one, "/reasons/0")) > 0, "%s", one.body);
@@ -136,7 +136,7 @@ START_TEST(another_life_supersedes)
     ck_assert_int_gt(next, fence);
     post("web", "a", "renew", 409, "/type", "superseded", "{\"fence\":%lld}", fence);
     post("web", "a", "complete", 409, "/type", "superseded", "{\"fence\":%lld,\"outcome\":\"recovered\"}", fence);
-    struct http_answer one = daemon_ask(&daemon, "GET", "/v1/fleets/web/instances/a", NULL);
+    struct http_answer one = daemon_ask(&gate, "GET", "/v1/fleets/web/instances/a", NULL);
     ck_assert_int_eq(http_int(&one, "/attempt"), 2);
     ck_assert_msg(strstr(http_text(&one, "/reasons/0"), "b2") != NULL, "%s", one.body);
     http_finish(&one);
@@ -147,21 +147,21 @@ END_TEST
 START_TEST(leaving_gives_the_place_back)
 {
     (void)acquire("tight", "a", NULL);
-    struct http_answer wait = daemon_put(&daemon, "tight", "b", NULL);
+    struct http_answer wait = daemon_put(&gate, "tight", "b", NULL);
     ck_assert_int_eq(wait.status, 429);
     ck_assert_str_eq(http_text(&wait, "/state"), "waiting");
     ck_assert_str_eq(http_text(&wait, "/limited_by/dependency"), "narrow");
     ck_assert_int_gt(http_int(&wait, "/retry_after_ms"), 0);
     http_finish(&wait);
-    wait = daemon_ask(&daemon, "GET", "/v1/fleets/tight/instances/b", NULL);
+    wait = daemon_ask(&gate, "GET", "/v1/fleets/tight/instances/b", NULL);
     ck_assert_str_eq(http_text(&wait, "/state"), "waiting");
     ck_assert_msg(strstr(http_text(&wait, "/detail"), "narrow") != NULL, "%s", wait.body);
     http_finish(&wait);
-    struct http_answer left = daemon_ask(&daemon, "DELETE", "/v1/fleets/tight/instances/a/permit", NULL);
+    struct http_answer left = daemon_ask(&gate, "DELETE", "/v1/fleets/tight/instances/a/permit", NULL);
     ck_assert_int_eq(left.status, 200);
     http_finish(&left);
     (void)acquire("tight", "b", NULL);
-    left = daemon_ask(&daemon, "DELETE", "/v1/fleets/tight/instances/nobody/permit", NULL);
+    left = daemon_ask(&gate, "DELETE", "/v1/fleets/tight/instances/nobody/permit", NULL);
     ck_assert_int_eq(left.status, 200);
     ck_assert(json_is_true(http_at(&left, "/already")));
     http_finish(&left);
@@ -171,17 +171,17 @@ END_TEST
 START_TEST(priority_takes_the_reserved_lane)
 {
     (void)acquire("tight", "a", NULL);
-    struct http_answer wait = daemon_put(&daemon, "tight", "b", NULL);
+    struct http_answer wait = daemon_put(&gate, "tight", "b", NULL);
     ck_assert_int_eq(wait.status, 429);
     http_finish(&wait);
-    struct http_answer first = daemon_put(&daemon, "tight", "c", "{\"priority\":true}");
+    struct http_answer first = daemon_put(&gate, "tight", "c", "{\"priority\":true}");
     ck_assert_msg(first.status == 200, "%s", first.body);
     http_finish(&first);
     /* The lane is one wide. */
-    first = daemon_put(&daemon, "tight", "d", "{\"priority\":true}");
+    first = daemon_put(&gate, "tight", "d", "{\"priority\":true}");
     ck_assert_int_eq(first.status, 429);
     http_finish(&first);
-    ck_assert(daemon_wait_int(&daemon, "/v1/dependencies/narrow", "/in_flight", 2, WAIT_MS));
+    ck_assert(daemon_wait_int(&gate, "/v1/dependencies/narrow", "/in_flight", 2, WAIT_MS));
 }
 END_TEST
 
@@ -193,24 +193,24 @@ START_TEST(one_that_always_fails_is_quarantined_and_released)
              "{\"fence\":%lld,\"outcome\":\"failed\",\"reason\":\"disk %d\"}", fence, i);
     }
     int64_t deadline_ms = server_now_ms() + WAIT_MS;
-    struct http_answer answer = daemon_put(&daemon, "web", "bad", NULL);
+    struct http_answer answer = daemon_put(&gate, "web", "bad", NULL);
     while (answer.status == 429 && server_now_ms() < deadline_ms) {
         http_finish(&answer);
         server_pause(5);
-        answer = daemon_put(&daemon, "web", "bad", NULL);
+        answer = daemon_put(&gate, "web", "bad", NULL);
     }
     ck_assert_int_eq(answer.status, 409);
     ck_assert_msg(strstr(http_text(&answer, "/type"), "quarantined") != NULL, "%s", answer.body);
     ck_assert_str_eq(http_text(&answer, "/reasons/0"), "disk 3");
     http_finish(&answer);
-    answer = daemon_ask(&daemon, "GET", "/v1/fleets/web/quarantine", NULL);
+    answer = daemon_ask(&gate, "GET", "/v1/fleets/web/quarantine", NULL);
     ck_assert_str_eq(http_text(&answer, "/items/0/instance"), "bad");
     ck_assert_str_eq(http_text(&answer, "/items/0/reasons/2"), "disk 1");
     http_finish(&answer);
-    answer = daemon_ask(&daemon, "DELETE", "/v1/fleets/web/quarantine/bad", NULL);
+    answer = daemon_ask(&gate, "DELETE", "/v1/fleets/web/quarantine/bad", NULL);
     ck_assert_int_eq(answer.status, 200);
     http_finish(&answer);
-    answer = daemon_ask(&daemon, "DELETE", "/v1/fleets/web/quarantine/bad", NULL);
+    answer = daemon_ask(&gate, "DELETE", "/v1/fleets/web/quarantine/bad", NULL);
     ck_assert_int_eq(answer.status, 404);
     http_finish(&answer);
     (void)acquire("web", "bad", NULL);
@@ -221,7 +221,7 @@ START_TEST(batches_answer_each_item)
 {
     (void)acquire("web", "one", NULL);
     struct http_answer answer =
-        daemon_ask(&daemon, "POST", "/v1/fleets/web/permits:batch",
+        daemon_ask(&gate, "POST", "/v1/fleets/web/permits:batch",
                    "{\"items\":[{\"instance\":\"one\"},{\"instance\":\"no/name\"},{\"instance\":\"two\"},"
                    "{\"instance\":\"three\",\"nonsense\":1},7]}");
     ck_assert_int_eq(answer.status, 200);
@@ -238,11 +238,11 @@ START_TEST(batches_answer_each_item)
     char body[256];
     snprintf(body, sizeof(body), "{\"items\":[{\"instance\":\"two\",\"fence\":%lld},{\"instance\":\"one\",\"fence\":1}]}",
              two);
-    answer = daemon_ask(&daemon, "POST", "/v1/fleets/web/permits:renew", body);
+    answer = daemon_ask(&gate, "POST", "/v1/fleets/web/permits:renew", body);
     ck_assert_int_eq(http_int(&answer, "/items/0/status"), 200);
     ck_assert_int_eq(http_int(&answer, "/items/1/status"), 409);
     http_finish(&answer);
-    answer = daemon_ask(&daemon, "POST", "/v1/fleets/web/permits:complete",
+    answer = daemon_ask(&gate, "POST", "/v1/fleets/web/permits:complete",
                         "{\"items\":[{\"instance\":\"two\",\"outcome\":\"recovered\"},"
                         "{\"instance\":\"nobody\",\"outcome\":\"recovered\"},{\"instance\":\"one\"}]}");
     ck_assert_int_eq(http_int(&answer, "/items/0/status"), 200);
@@ -263,7 +263,7 @@ START_TEST(permits_are_listed_in_pages)
     int64_t deadline_ms = server_now_ms() + WAIT_MS;
     bool all = false;
     while (!all && server_now_ms() < deadline_ms) {
-        struct http_answer answer = daemon_ask(&daemon, "POST", "/v1/fleets/web/permits:batch", body);
+        struct http_answer answer = daemon_ask(&gate, "POST", "/v1/fleets/web/permits:batch", body);
         all = strstr(answer.body, "\"status\":429") == NULL;
         http_finish(&answer);
     }
@@ -272,7 +272,7 @@ START_TEST(permits_are_listed_in_pages)
     int pages = 0;
     do {
         snprintf(path, sizeof(path), "/v1/fleets/web/permits?limit=10%s%s", cursor[0] == '\0' ? "" : "&cursor=", cursor);
-        struct http_answer answer = daemon_ask(&daemon, "GET", path, NULL);
+        struct http_answer answer = daemon_ask(&gate, "GET", path, NULL);
         ck_assert_int_eq(answer.status, 200);
         for (size_t i = 0; i < json_array_size(http_at(&answer, "/items")); i++) {
             char pointer[40];
@@ -298,14 +298,14 @@ START_TEST(curl_alone_is_a_complete_client)
     char curl[256], url[400];
     ck_assert(server_find_program("curl", curl, sizeof(curl)));
     (void)acquire("tight", "a", NULL);
-    snprintf(url, sizeof(url), "%s/v1/fleets/tight/instances/b/permit", daemon.base);
+    snprintf(url, sizeof(url), "%s/v1/fleets/tight/instances/b/permit", gate.base);
     const char *argv[] = {curl, "-fsS", "--noproxy", "*", "--retry", "999", "-X", "PUT", url, NULL};
     struct server client;
     ck_assert_int_eq(server_start(&client, argv, 0), 0);
-    ck_assert(daemon_wait_int(&daemon, "/v1/fleets/tight", "/waiting", 1, WAIT_MS));
+    ck_assert(daemon_wait_int(&gate, "/v1/fleets/tight", "/waiting", 1, WAIT_MS));
     post("tight", "a", "complete", 200, "/state", "recovered", "{\"outcome\":\"recovered\"}");
     ck_assert_int_eq(server_wait(&client, 60000), 0);
-    struct http_answer one = daemon_ask(&daemon, "GET", "/v1/fleets/tight/instances/b", NULL);
+    struct http_answer one = daemon_ask(&gate, "GET", "/v1/fleets/tight/instances/b", NULL);
     ck_assert_str_eq(http_text(&one, "/state"), "granted");
     http_finish(&one);
 }
