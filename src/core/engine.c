@@ -80,9 +80,10 @@ static void on_tick(struct hg_engine *engine, int64_t now_us)
 
 static void on_store_state(struct hg_engine *engine, int status, const char *text, int64_t now_us)
 {
-    bool was_up = engine->store_status == 0;
+    bool told = engine->store_told && engine->store_status == status;
     engine->store_status = status;
-    if (was_up != (status == 0)) {
+    engine->store_told = true;
+    if (!told) {
         effect_log(engine, 0, status == 0 ? 1 : 3, "store", "up=%s detail=\"%s\"", status == 0 ? "true" : "false",
                    text == NULL ? "" : text);
     }

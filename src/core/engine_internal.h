@@ -103,6 +103,7 @@ struct hg_engine {
     struct policy_slot *slots[SLOTS_MAX];
     size_t slot_count;
     int store_status; /* 0: usable */
+    bool store_told;  /* whether the store has spoken yet */
     int64_t seen_fence[SLOTS_MAX];
     struct hg_engine_counters counters;
     struct hg_effect *effects;
