@@ -229,6 +229,20 @@ bool hg_engine_find_fleet(const struct hg_engine *engine, const char *fleet, siz
     return false;
 }
 
+bool hg_engine_find_gone_fleet(const struct hg_engine *engine, const char *fleet, size_t *ret_policy)
+{
+    for (size_t i = 0; i < engine->slot_count; i++) {
+        const struct policy_slot *slot = engine->slots[i];
+        for (size_t g = 0; slot != NULL && slot->policy != NULL && g < HG_FLEETS_MAX; g++) {
+            if (strcmp(slot->gone[g], fleet) == 0 && fleet[0] != '\0') {
+                *ret_policy = i;
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 bool hg_engine_find_dependency(const struct hg_engine *engine, const char *dependency, size_t *ret_policy,
                                size_t *ret_index)
 {

@@ -53,6 +53,8 @@ struct policy_slot {
     size_t own_index[GROUP_OPS_MAX]; /* OWN_NOTE: whose recovery; HG_DEPENDENCIES_MAX: nobody's */
     bool busy; /* a group is at the store */
     struct group group;
+    char gone[HG_FLEETS_MAX][HG_NAME_MAX + 1]; /* fleets of policies before: they drain */
+    size_t gone_next;
     int64_t tick_us; /* next tick, by the driver's clock */
     bool tick_due;
 
