@@ -115,10 +115,8 @@ static void refuse_item(struct batch_item *item, int status, const char *detail)
 static struct call *begin(struct api_context *context, enum op_kind kind, uint32_t count)
 {
     struct api *api = context->api;
-    size_t policy, fleet;
-    if (!api->host.find_fleet(api->host.user_data, context->match.fleet, &policy, &fleet)) {
-        respond_problem(context->exchange, "not-found", "There is no such fleet", 404,
-                        "No policy in force names this fleet; see /v1/fleets.", NULL);
+    size_t policy;
+    if (!call_find_fleet(context, kind, &policy)) {
         return NULL;
     }
     if (api->items_open + count > ITEMS_MAX) {

@@ -80,9 +80,10 @@ static void on_tick(struct hg_engine *engine, int64_t now_us)
 
 static void on_store_state(struct hg_engine *engine, int status, const char *text, int64_t now_us)
 {
-    bool was_up = engine->store_status == 0;
+    bool told = engine->store_told && engine->store_status == status;
     engine->store_status = status;
-    if (was_up != (status == 0)) {
+    engine->store_told = true;
+    if (!told) {
         effect_log(engine, 0, status == 0 ? 1 : 3, "store", "up=%s detail=\"%s\"", status == 0 ? "true" : "false",
                    text == NULL ? "" : text);
     }
@@ -223,6 +224,20 @@ bool hg_engine_find_fleet(const struct hg_engine *engine, const char *fleet, siz
             *ret_policy = i;
             *ret_index = (size_t)f;
             return true;
+        }
+    }
+    return false;
+}
+
+bool hg_engine_find_gone_fleet(const struct hg_engine *engine, const char *fleet, size_t *ret_policy)
+{
+    for (size_t i = 0; i < engine->slot_count; i++) {
+        const struct policy_slot *slot = engine->slots[i];
+        for (size_t g = 0; slot != NULL && slot->policy != NULL && g < HG_FLEETS_MAX; g++) {
+            if (strcmp(slot->gone[g], fleet) == 0 && fleet[0] != '\0') {
+                *ret_policy = i;
+                return true;
+            }
         }
     }
     return false;

@@ -54,6 +54,8 @@ struct policy_slot {
     int64_t own_number[GROUP_OPS_MAX]; /* OWN_NOTE: of the recovery; 0: of none that goes on */
     bool busy; /* a group is at the store */
     struct group group;
+    char gone[HG_FLEETS_MAX][HG_NAME_MAX + 1]; /* fleets of policies before: they drain */
+    size_t gone_next;
     int64_t tick_us; /* next tick, by the driver's clock */
     bool tick_due;
 
@@ -109,6 +111,7 @@ struct hg_engine {
     struct policy_slot *slots[SLOTS_MAX];
     size_t slot_count;
     int store_status; /* 0: usable */
+    bool store_told;  /* whether the store has spoken yet */
     int64_t seen_fence[SLOTS_MAX];
     struct hg_engine_counters counters;
     struct hg_effect *effects;
