@@ -1,6 +1,7 @@
 /* The command line, as people and scripts use it: the real binary against a real controller. */
 #include "../unit/check_main.h"
-#include "gate.h"
+#include "canned.h"
+#include "daemon.h"
 #include "process.h"
 
 #include <errno.h>
@@ -25,24 +26,24 @@ static const char policy[] =
     "\"max\":\"20ms\"}},"
     "\"cache\":{\"needs\":{\"cache\":1}}}}";
 
-static struct gate gate;
+static struct daemon_process gate;
 static struct process_result result;
 
 static void setup(void)
 {
-    gate_start(&gate, policy, NULL);
+    ck_assert_int_eq(daemon_start(&gate, &(struct daemon_setup){.policy = policy}), 0);
 }
 
 static void teardown(void)
 {
-    gate_stop(&gate);
+    daemon_finish(&gate);
 }
 
 /* Fills argv with the binary and the words of `line`, in which '...' keeps words together. */
 static void split(char *line, const char **argv)
 {
     size_t count = 1;
-    argv[0] = gate_binary();
+    argv[0] = HEADGATE_BINARY;
     for (char *at = line; *at != '\0' && count < ARGS_MAX - 1;) {
         at += strspn(at, " ");
         if (*at == '\0') {
@@ -66,8 +67,8 @@ static const char *const *environment(void)
                                        "HEADGATE_FENCE",  "NOTIFY_SOCKET",  NULL};
     static const char *const some[] = {server,           "HEADGATE_FLEET", "HEADGATE_INSTANCE",
                                        "HEADGATE_FENCE", "NOTIFY_SOCKET",  NULL};
-    snprintf(server, sizeof(server), "HEADGATE_SERVER=%s", gate.url);
-    return gate.url[0] == '\0' ? none : some;
+    snprintf(server, sizeof(server), "HEADGATE_SERVER=%s", gate.base);
+    return gate.base[0] == '\0' ? none : some;
 }
 
 /* Runs "headgate LINE"; what it printed is in `result` until the next run. Returns the exit code. */
@@ -268,7 +269,7 @@ START_TEST(test_what_run_sets_for_its_command)
     char line[] = "complete", instance[] = "HEADGATE_INSTANCE=a", server[128], fence[64];
     const char *argv[ARGS_MAX];
     long long number = 0;
-    snprintf(server, sizeof(server), "HEADGATE_SERVER=%s", gate.url);
+    snprintf(server, sizeof(server), "HEADGATE_SERVER=%s", gate.base);
     ck_run(0, "acquire --fleet web --instance a");
     ck_assert_int_eq(sscanf(result.out, "HEADGATE_FENCE=%lld", &number), 1);
     snprintf(fence, sizeof(fence), "HEADGATE_FENCE=%lld", number + 1);
@@ -465,7 +466,7 @@ START_TEST(test_no_server)
                                         "status --fleet web --instance a"};
     int port = server_free_port();
     char wanted[128];
-    gate.url[0] = '\0';
+    gate.base[0] = '\0';
     snprintf(wanted, sizeof(wanted), "no controller answers: http://127.0.0.1:%d: Connection refused", port);
     for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
         ck_run(69, "%s --server http://127.0.0.1:%d", lines[i], port);
@@ -511,7 +512,7 @@ START_TEST(test_the_service_manager_hears_of_it)
     ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
     ck_assert_int_eq(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)), 0);
     char server[128], line[] = "acquire --fleet web --instance b --timeout 300ms";
-    snprintf(server, sizeof(server), "HEADGATE_SERVER=%s", gate.url);
+    snprintf(server, sizeof(server), "HEADGATE_SERVER=%s", gate.base);
     const char *argv[ARGS_MAX], *variables[] = {server, socket_name, NULL};
     ck_run(0, "acquire --fleet web --instance a");
     split(line, argv);
@@ -535,7 +536,7 @@ START_TEST(test_completion_for_bash)
     snprintf(script, sizeof(script),
              "%s\nCOMP_WORDS=('%s' re); COMP_CWORD=1; _headgate; echo \"${COMPREPLY[*]}\"\n"
              "COMP_WORDS=('%s' limit --r); COMP_CWORD=2; _headgate; echo \"${COMPREPLY[*]}\"\n",
-             text, gate_binary(), gate_binary());
+             text, HEADGATE_BINARY, HEADGATE_BINARY);
     const char *argv[] = {"/bin/bash", "-c", script, NULL};
     process_result_finish(&result);
     process_run(argv, NULL, &result);
