@@ -408,6 +408,7 @@ START_TEST(test_operating)
     ck_run(0, "block db --reason failover");
     ck_says(result.out, "db is blocked: only canaries pass (failover). Until headgate release db.");
     wait_for_phase("db", "blocked");
+    ck_says(result.out, "operator: failover"); /* not the reason of the limit that is in force, too */
     ck_run(0, "release db");
     ck_assert_str_eq(result.out, "db is released.\n");
     ck_run(0, "pause cache --kind dependency --reason x");
