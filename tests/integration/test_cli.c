@@ -250,9 +250,11 @@ START_TEST(test_acquire_waits_for_its_turn)
     split(line, argv);
     ck_assert_int_eq(process_start(&waiting, argv, environment()), 0);
     int64_t deadline_ms = server_now_ms() + DEADLINE_MS;
-    for (char *said = process_output(&waiting, true); strstr(said, "web/b waiting: ") == NULL;
-         said = process_output(&waiting, true)) {
+    bool seen = false;
+    while (!seen) {
         ck_assert_int_lt(server_now_ms(), deadline_ms);
+        char *said = process_output(&waiting, true);
+        seen = strstr(said, "web/b waiting: ") != NULL;
         free(said);
     }
     ck_run(0, "complete --fleet web --instance a");
@@ -275,6 +277,7 @@ START_TEST(test_what_run_sets_for_its_command)
     snprintf(fence, sizeof(fence), "HEADGATE_FENCE=%lld", number + 1);
     const char *wrong[] = {server, "HEADGATE_FLEET=web", instance, fence, NULL};
     split(line, argv);
+    process_result_finish(&result);
     process_run(argv, wrong, &result);
     ck_assert_int_eq(result.code, 75);
     snprintf(fence, sizeof(fence), "HEADGATE_FENCE=%lld", number);
@@ -455,8 +458,7 @@ START_TEST(test_no_server)
     static const char *const lines[] = {"status",
                                         "acquire --fleet web --instance a --no-wait",
                                         "acquire --fleet web --instance a --timeout 300ms",
-                                        "acquire --fleet web --instance a --on-unreachable fail "
-                                        "--unreachable-after 100ms",
+                                        "acquire --fleet web --on-unreachable fail --unreachable-after 0ms",
                                         "complete --fleet web --instance a --timeout 300ms",
                                         "pause web --reason x",
                                         "resume web",
