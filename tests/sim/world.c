@@ -337,6 +337,12 @@ void world_kill(struct world *world, size_t controller)
     world->controllers[controller].dead = true;
 }
 
+void world_resign(struct world *world, size_t controller)
+{
+    struct hg_event event = {.type = HG_EVENT_RESIGN, .now_us = world->now_us};
+    turn(world, controller, &event);
+}
+
 void world_cut(struct world *world, size_t controller, bool cut)
 {
     world->controllers[controller].away = cut;
