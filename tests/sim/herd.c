@@ -125,6 +125,9 @@ static void on_ask_answer(struct herds *herds, struct world *world, uint64_t id,
 static void on_answer(void *user_data, struct world *world, uint64_t id, uint32_t item, const struct hg_answer *answer)
 {
     struct herds *herds = user_data;
+    if (item > ITEM_REPORT) {
+        return; /* somebody else's question */
+    }
     struct member *member = &herds->members[id];
     member->waits_us = 0;
     if (item == ITEM_ASK) {
