@@ -144,9 +144,6 @@ void lead_take_over(struct hg_engine *engine, size_t policy)
     slot->initialized = true;
     slot->notes_known = false;
     slot->recoveries_known = false;
-    if (!slot->probing && effect_add(engine, HG_EFFECT_START_PROBES, policy) != NULL) {
-        slot->probing = true;
-    }
 }
 
 /* Places called long ago that nobody came to take are dropped, a few at a time. Not while called ones are kept

@@ -132,7 +132,7 @@ static void on_answer(void *user_data, struct world *world, uint64_t id, uint32_
     member->waits_us = 0;
     if (item == ITEM_ASK) {
         on_ask_answer(herds, world, id, answer);
-    } else if (answer->status == HG_E_STORE_AWAY || answer->status == HG_E_OVERLOAD) {
+    } else if (answer->status != 0 && hg_error_http_status(answer->status) == 503) {
         world_at(world, world->now_us + answer->retry_after_us, id, TAG_REPORT);
     } else if (answer->status == 0 && answer->state == INSTANCE_DONE) {
         member->state = MEMBER_BACK;

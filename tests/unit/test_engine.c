@@ -1,4 +1,5 @@
 /* The engine against the reference state in virtual time: stories with a fixed course, told by their log lines. */
+#include "held.h"
 #include "story.h"
 
 #include "check_main.h"
@@ -510,6 +511,32 @@ START_TEST(test_the_stores_clock_jumps)
 }
 END_TEST
 
+/* Memory fails again and again: callers ask again, deciding goes on, and nothing leaks. */
+static const unsigned failures[] = {2, 3, 5, 17};
+
+START_TEST(test_allocations_fail)
+{
+    struct story *story = story_begin(simple, 2, " phase ");
+    held_fail(failures[_i]);
+    release(story, &fleet_of_400);
+    story_pass(story, 60);
+    world_probe(story->world, 0, false, "refused");
+    story_pass(story, 60);
+    world_probe(story->world, 0, true, "answers");
+    world_reload(story->world, simple);
+    story_pass(story, 300);
+    ck_assert_int_eq(story->world->in_flight_over, 0);
+    if (failures[_i] > 2) {
+        ck_assert_int_eq(story->herds.recovered, 400);
+    }
+    held_fail(0);
+    story_pass(story, 600);
+    ck_assert_int_eq(story->herds.recovered, 400);
+    story_end(story);
+    ck_assert_int_eq(held_bytes(), 0);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("engine");
@@ -533,6 +560,7 @@ int main(void)
     tcase_add_test(tcase, test_held_back_by_an_operator_or_another_fleet);
     tcase_add_test(tcase, test_tickets);
     tcase_add_test(tcase, test_the_stores_clock_jumps);
+    tcase_add_loop_test(tcase, test_allocations_fail, 0, (int)(sizeof(failures) / sizeof(failures[0])));
     suite_add_tcase(suite, tcase);
     return run_suite(suite);
 }
