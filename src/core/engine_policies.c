@@ -83,6 +83,16 @@ static int remap_leader(struct policy_slot *slot, const struct hg_policy *old, c
         }
     }
     free(kept);
+    struct line_planner_fleet fleets[HG_FLEETS_MAX];
+    memcpy(fleets, slot->planner.fleets, sizeof(fleets));
+    memset(slot->planner.fleets, 0, sizeof(slot->planner.fleets));
+    for (size_t f = 0; f < policy->fleet_count; f++) {
+        for (size_t o = 0; o < old->fleet_count; o++) {
+            if (strcmp(policy->fleets[f].name, old->fleets[o].name) == 0) {
+                slot->planner.fleets[f] = fleets[o];
+            }
+        }
+    }
     return 0;
 }
 

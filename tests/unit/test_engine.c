@@ -459,6 +459,46 @@ START_TEST(test_held_back_by_an_operator_or_another_fleet)
 }
 END_TEST
 
+#define AFTER_POLICY(more)                                                                                            \
+    "{\"policy\":\"p\",\"dependencies\":{\"db\":{\"limiter\":{\"mode\":\"fixed\"},\"bucket\":{\"rate\":10,\"burst\":10}}},"  \
+    "\"fleets\":{" more "\"web\":{\"needs\":{\"db\":1},\"after\":{\"base\":{\"share\":0.9,\"at_latest\":\"60s\"}}},"     \
+    "\"base\":{\"size\":1000,\"needs\":{\"db\":1}}}}"
+
+/* Control plane before workers; a reload in the middle neither lets go nor starts the clock anew. */
+START_TEST(test_one_fleet_after_another)
+{
+    struct story *story = story_begin(AFTER_POLICY(""), 1, " phase ");
+    struct herd_options base = fleet_of_400, web = fleet_of_400;
+    base.fleet = "base";
+    base.count = 1000;
+    web.count = 100;
+    release(story, &base);
+    story_pass(story, 3);
+    release(story, &web);
+    story_pass(story, 30);
+    const struct snapshot_fleet *fleet = &story->world->snapshot.fleets[0];
+    ck_assert(fleet->held);
+    int64_t before = fleet->granted; /* those that came before it was known that the others are out */
+    struct op op = about(OP_ACQUIRE, "w");
+    ck_assert(story_ask(story, 0, &op, ""));
+    ck_assert_int_eq(story->answer.limit, LIMIT_AFTER);
+    world_reload(story->world, AFTER_POLICY("\"new\":{\"needs\":{\"db\":1}},"));
+    story_pass(story, 20);
+    fleet = &story->world->snapshot.fleets[1]; /* it has moved */
+    ck_assert_str_eq(fleet->name, "web");
+    ck_assert(fleet->held);
+    ck_assert_int_eq(fleet->granted, before);
+    story_pass(story, 12); /* 65 s since it waits: at latest after 60 */
+    ck_assert(!fleet->held);
+    world_reload(story->world, AFTER_POLICY(""));
+    story_pass(story, 5);
+    ck_assert(!story->world->snapshot.fleets[0].held); /* let go, and not held again */
+    story_pass(story, 120);
+    ck_assert_int_eq(story->world->snapshot.fleets[0].recovered, 100);
+    story_end(story);
+}
+END_TEST
+
 START_TEST(test_tickets)
 {
     struct story *story = story_begin(fixed, 1, " phase ");
@@ -558,6 +598,7 @@ int main(void)
     tcase_add_test(tcase, test_an_override_expires);
     tcase_add_test(tcase, test_observe_grants_everything);
     tcase_add_test(tcase, test_held_back_by_an_operator_or_another_fleet);
+    tcase_add_test(tcase, test_one_fleet_after_another);
     tcase_add_test(tcase, test_tickets);
     tcase_add_test(tcase, test_the_stores_clock_jumps);
     tcase_add_loop_test(tcase, test_allocations_fail, 0, (int)(sizeof(failures) / sizeof(failures[0])));
