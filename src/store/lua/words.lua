@@ -1,4 +1,4 @@
--- The numbers C gives these words (core/group.h, headgate/errors.h); test_store_redis holds them equal.
+-- The numbers C gives these words (core/group.h, headgate/errors.h); tests/contract holds them equal.
 local PAUSED_PHASE, BLOCKED_PHASE = 6, 1
 local NONE, WAITING, GRANTED, BACKOFF, QUARANTINED, DONE = 0, 1, 2, 3, 4, 5
 local RECOVERED, FAILED, EXPIRED, NO_OUTCOME = 0, 1, 2, 3
