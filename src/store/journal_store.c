@@ -423,6 +423,7 @@ static int journal_create(const struct store_options *options, struct store **re
     store->options.url = NULL;
     store->dir = copy;
     store->compaction.fd = -1;
+    store->files = (struct journal_files){.dir_fd = -1, .lock_fd = -1, .fd = -1};
     int status = journal_open(dir, &store->shelves, &store->files, ret_error, error_size);
     if (status == 0 && store->files.lost_tail) {
         status = note_lost_tail(store);

@@ -43,7 +43,7 @@ static void run_until(const bool *flag, int wanted_status)
     int64_t end_ms = server_now_ms() + GIVE_UP_MS;
     while (flag != NULL ? !*flag : state_status != wanted_status) {
         ck_assert_msg(server_now_ms() < end_ms, "no answer in %d ms", GIVE_UP_MS);
-        uv_run(&loop, UV_RUN_NOWAIT);
+        uv_run(&loop, UV_RUN_ONCE);
     }
 }
 
@@ -179,7 +179,7 @@ START_TEST(test_redis_comes_back)
     server_stop(&redis);
     run_until(NULL, HG_E_STORE_AWAY);
     for (int64_t end_ms = server_now_ms() + 300; server_now_ms() < end_ms;) { /* several refused attempts */
-        uv_run(&loop, UV_RUN_NOWAIT);
+        uv_run(&loop, UV_RUN_ONCE);
         ck_assert_int_eq(store->ops->submit(store, &group, on_reply, NULL), HG_E_STORE_AWAY);
     }
     ck_assert(server_find_program("redis-server", program, sizeof(program)));
