@@ -107,6 +107,26 @@ START_TEST(test_grace_is_no_longer_than_the_lease)
 }
 END_TEST
 
+/* A journaled store knows that it was away, however shortly. */
+START_TEST(test_restart_gives_a_grace)
+{
+    scene_begin(WORLD_JOURNAL);
+    (void)grant("a");
+    for (int i = 0; i < 59; i++) {
+        wait_us(SECOND);
+        (void)get("nobody");
+    }
+    world_restart(&scene.world);
+    int64_t back_us = scene.world.clock_us;
+    wait_us(SECOND);
+    ck_assert_int_eq(get("a")->state, INSTANCE_GRANTED);
+    ck_assert_int_eq(get("a")->until_us, back_us + RETURN_GRACE_US);
+    world_restart(&scene.world); /* and what was granted so is kept */
+    ck_assert_int_eq(get("a")->until_us, back_us + RETURN_GRACE_US);
+    scene_end();
+}
+END_TEST
+
 START_TEST(test_no_gap_no_grace)
 {
     scene_begin(_i);
@@ -161,5 +181,6 @@ TCase *store_contract_time(void)
     for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++) {
         tcase_add_loop_test(tcase, tests[i], 0, WORLD_KIND_COUNT);
     }
+    tcase_add_test(tcase, test_restart_gives_a_grace);
     return tcase;
 }
