@@ -36,6 +36,9 @@ static _Noreturn void become(const struct child_options *options, pid_t parent, 
     take_descriptor(options->input, STDIN_FILENO);
     take_descriptor(options->output, STDOUT_FILENO);
     take_descriptor(options->error, STDERR_FILENO);
+    if (options->files != NULL) {
+        setrlimit(RLIMIT_NOFILE, options->files);
+    }
     signal(SIGPIPE, SIG_DFL);
     sigprocmask(SIG_SETMASK, options->mask, NULL);
     execvpe(options->argv[0], options->argv, options->env);

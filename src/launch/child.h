@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/resource.h>
 #include <sys/types.h>
 
 struct child_options {
@@ -21,6 +22,7 @@ struct child_options {
     int error;
     bool own_session;    /* out of the terminal's reach, in a process group of its own */
     int parent_death_signal; /* sent when we die; 0: none */
+    const struct rlimit *files; /* its RLIMIT_NOFILE; NULL: ours */
 };
 
 /* 0, or the negative errno of why it did not start. */
