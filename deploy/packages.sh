@@ -5,8 +5,9 @@
 # To build, and to run what was built.
 packages_build=(build-essential meson ninja-build pkg-config python3 ca-certificates libuv1-dev libhiredis-dev
   libjansson-dev libmicrohttpd-dev libcurl4-openssl-dev libc-ares-dev)
-# To test: the framework, and the real servers the tests talk to. prometheus brings promtool.
-packages_test=(check curl redis-server nginx-light dnsmasq-base openssl prometheus)
+# To test: the framework, and the real servers the tests talk to. prometheus brings promtool; python3-jsonschema
+# is the second opinion on whether policies and their JSON Schema agree.
+packages_test=(check curl redis-server nginx-light dnsmasq-base openssl prometheus python3-jsonschema)
 # To fuzz.
 packages_fuzz=(clang libclang-rt-dev)
 

@@ -24,6 +24,9 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#ifdef __GNUC__
+#pragma GCC visibility push(default)
+#endif
 
 #define HG_CLIENT_SERVERS_MAX        16
 #define HG_CLIENT_TIMEOUT_DEFAULT_US INT64_C(10000000) /* a permit request may be held 3 s on purpose */
@@ -125,6 +128,9 @@ int hg_client_call(struct hg_client *client, const char *method, const char *pat
 /* How long the controllers asked to be left alone with their last 503 (HG_E_UNREACHABLE: a second); microseconds. */
 int64_t hg_client_retry_after_us(const struct hg_client *client);
 
+#ifdef __GNUC__
+#pragma GCC visibility pop
+#endif
 #ifdef __cplusplus
 }
 #endif

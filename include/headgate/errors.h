@@ -8,6 +8,9 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#ifdef __GNUC__
+#pragma GCC visibility push(default)
+#endif
 
 /* X(name, number, text, http_status, exit_code) */
 #define HG_ERRORS(X)                                                                                         \
@@ -52,6 +55,9 @@ int hg_error_http_status(int error);
 /* Process exit code that reports `error`; 0 for 0, 70 (EX_SOFTWARE) for a number that is not listed. */
 int hg_error_exit_code(int error);
 
+#ifdef __GNUC__
+#pragma GCC visibility pop
+#endif
 #ifdef __cplusplus
 }
 #endif

@@ -18,8 +18,11 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#ifdef __GNUC__
+#pragma GCC visibility push(default)
+#endif
 
-#define HG_NAME_MAX         63 /* bytes in the name of a policy, dependency or fleet: [a-z0-9][a-z0-9._-]* */
+#define HG_NAME_MAX         63  /* bytes in the name of a policy, dependency or fleet: [a-z0-9][a-z0-9._-]* */
 #define HG_INSTANCE_MAX     128 /* bytes in an instance's name: [A-Za-z0-9][A-Za-z0-9._:@-]* */
 #define HG_POLICIES_MAX     64  /* in a set */
 #define HG_DEPENDENCIES_MAX 16  /* in a policy */
@@ -41,18 +44,18 @@ struct hg_probe {
     enum hg_probe_kind kind;
     char *target; /* tcp: "host:port"; http: URL; dns: name; redis: URL; exec: NULL */
     int64_t interval_us;
-    int64_t timeout_us;    /* at most interval_us */
-    int64_t rise;          /* good answers in a row until up */
-    int64_t fall;          /* bad answers in a row until down */
+    int64_t timeout_us;      /* at most interval_us */
+    int64_t rise;            /* good answers in a row until up */
+    int64_t fall;            /* bad answers in a row until down */
     int64_t jitter_permille; /* of the interval */
-    int64_t status_min;    /* http: accepted status range */
+    int64_t status_min;      /* http: accepted status range */
     int64_t status_max;
     int64_t min_addresses; /* dns */
     char *dns_server;      /* dns: "ip:port", or NULL for the system's resolvers */
     char **argv;           /* exec: NULL-terminated */
     size_t argc;
-    char *gauge_json;      /* http: JSON pointer (RFC 6901) to a number in the body, or NULL */
-    int64_t gauge_soft;    /* micro-units of the gauge */
+    char *gauge_json;   /* http: JSON pointer (RFC 6901) to a number in the body, or NULL */
+    int64_t gauge_soft; /* micro-units of the gauge */
     int64_t gauge_hard;
 };
 
@@ -96,10 +99,10 @@ struct hg_fleet {
     int64_t backoff_base_us; /* whole milliseconds */
     int64_t backoff_max_us;
     enum hg_jitter backoff_jitter;
-    int64_t attempts;              /* failures until quarantine */
-    int64_t retry_share_permille;  /* of the fleet's grants that retries may take while newcomers wait */
-    int64_t forget_us;             /* how long a failure is remembered without a new one */
-    int64_t quarantine_max;        /* instances; beyond it failures go on backing off */
+    int64_t attempts;             /* failures until quarantine */
+    int64_t retry_share_permille; /* of the fleet's grants that retries may take while newcomers wait */
+    int64_t forget_us;            /* how long a failure is remembered without a new one */
+    int64_t quarantine_max;       /* instances; beyond it failures go on backing off */
 };
 
 enum hg_policy_mode { HG_POLICY_ENFORCE, HG_POLICY_OBSERVE, HG_POLICY_MODE_COUNT };
@@ -134,13 +137,15 @@ struct hg_policy_error {
 };
 
 struct hg_policy_errors {
-    struct hg_policy_error *errors; /* in order of file, line, column */
+    struct hg_policy_error *errors; /* in order of file, line, column; at most 100 of a file */
     size_t count;
+    size_t more; /* found beyond those */
 };
 
-/* Loads every file of `paths`; a directory stands for its *.json files in byte order (the JSON Schema file is
- * skipped). Returns 0 and a set for hg_policy_set_destroy(), or HG_E_POLICY with at least one error listed, or
- * HG_E_NOMEM. `ret_errors` is always initialised; hg_policy_errors_finish() frees what it holds. */
+/* Loads every file of `paths`; a directory stands for its *.json files in byte order (hidden ones and the
+ * JSON Schema file are skipped). Returns 0 and a set for hg_policy_set_destroy(), or HG_E_POLICY with at
+ * least one error listed, or HG_E_NOMEM. `ret_errors` is always initialised; hg_policy_errors_finish() frees
+ * what it holds. */
 int hg_policy_set_load(const char *const *paths, size_t path_count, struct hg_policy_set **ret_set,
                        struct hg_policy_errors *ret_errors) __attribute__((warn_unused_result));
 
@@ -151,9 +156,12 @@ int hg_policy_set_parse(const char *file, const char *text, size_t size, struct 
 void hg_policy_set_destroy(struct hg_policy_set *set); /* NULL is fine */
 void hg_policy_errors_finish(struct hg_policy_errors *errors);
 
-/* Writes "FILE:LINE:COL: path: message" lines. */
+/* Writes "FILE:LINE:COL: path: message" lines, and "and N more" where not all are listed. */
 void hg_policy_errors_print(const struct hg_policy_errors *errors, FILE *out);
 
+#ifdef __GNUC__
+#pragma GCC visibility pop
+#endif
 #ifdef __cplusplus
 }
 #endif

@@ -5,6 +5,9 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#ifdef __GNUC__
+#pragma GCC visibility push(default)
+#endif
 
 #define HG_VERSION_MAJOR 0
 #define HG_VERSION_MINOR 1
@@ -14,6 +17,9 @@ extern "C" {
 /* Version of the library linked at run time, "MAJOR.MINOR.PATCH"; static storage. */
 const char *hg_version(void);
 
+#ifdef __GNUC__
+#pragma GCC visibility pop
+#endif
 #ifdef __cplusplus
 }
 #endif

@@ -124,6 +124,15 @@ static void write_place(struct json_out *out, const struct hg_answer *answer)
     }
 }
 
+/* In a batch the item has its name already, and the path has the fleet's. */
+static void write_names(struct json_out *out, const struct answer_about *about)
+{
+    if (about->instance != NULL) {
+        json_member(out, "fleet", about->fleet);
+        json_member(out, "instance", about->instance);
+    }
+}
+
 static int write_waiting(struct api *api, const struct answer_about *about, const struct hg_answer *answer,
                          struct json_out *out)
 {
@@ -138,8 +147,7 @@ static int write_waiting(struct api *api, const struct answer_about *about, cons
     json_member_int(out, "status", 429);
     json_member(out, "detail", detail);
     json_member(out, "state", state);
-    json_member(out, "fleet", about->fleet);
-    json_member(out, "instance", about->instance);
+    write_names(out, about);
     if (answer->state == INSTANCE_WAITING) {
         write_place(out, answer);
     }
@@ -156,8 +164,7 @@ static int write_granted(struct api *api, const struct answer_about *about, cons
 {
     struct hg_view view;
     json_member(out, "state", "granted");
-    json_member(out, "fleet", about->fleet);
-    json_member(out, "instance", about->instance);
+    write_names(out, about);
     json_member_int(out, "fence", answer->op->fence);
     json_member_int(out, "lease_ms", answer->lease_us / 1000);
     json_member_int(out, "attempt", answer->op->attempt);
@@ -182,8 +189,7 @@ static int write_quarantined(const struct answer_about *about, const struct hg_a
                 "It failed too often. Find out why, then release it: DELETE "
                 "/v1/fleets/{fleet}/quarantine/{instance}.");
     json_member(out, "state", "quarantined");
-    json_member(out, "fleet", about->fleet);
-    json_member(out, "instance", about->instance);
+    write_names(out, about);
     json_member_int(out, "attempt", answer->op == NULL ? 0 : answer->op->attempt);
     write_reasons(out, answer);
     return 409;
@@ -193,8 +199,7 @@ static int write_outcome(const struct answer_about *about, const struct hg_answe
                          struct json_out *out)
 {
     json_member(out, "state", state_of(answer));
-    json_member(out, "fleet", about->fleet);
-    json_member(out, "instance", about->instance);
+    write_names(out, about);
     json_member_bool(out, "already", answer->op->already);
     json_member_int(out, "attempt", answer->op->attempt);
     if (answer->state == INSTANCE_BACKOFF) {
@@ -210,8 +215,7 @@ static int write_record(struct api *api, const struct answer_about *about, const
     char detail[256] = "";
     const struct op_reply *op = answer->op;
     const char *dependency = dependency_of(api, about->policy, answer, &view);
-    json_member(out, "fleet", about->fleet);
-    json_member(out, "instance", about->instance);
+    write_names(out, about);
     json_member(out, "state", state_of(answer));
     if (answer->state != INSTANCE_NONE) {
         json_member_int(out, "attempt", op->attempt);

@@ -193,6 +193,27 @@ struct call *call_begin(struct api *api, struct http_exchange *exchange, call_re
     return call;
 }
 
+bool call_find_fleet(struct api_context *context, enum op_kind kind, size_t *ret_policy)
+{
+    struct api_host *host = &context->api->host;
+    size_t index;
+    const char *fleet = context->match.fleet;
+    if (host->find_fleet(host->user_data, fleet, ret_policy, &index)) {
+        return true;
+    }
+    if (host->find_gone_fleet(host->user_data, fleet, ret_policy)) {
+        if (kind != OP_ACQUIRE) {
+            return true;
+        }
+        respond_problem(context->exchange, "not-found", "This fleet was removed", 404,
+                        "The policy in force no longer names it; permits it holds may be completed.", NULL);
+        return false;
+    }
+    respond_problem(context->exchange, "not-found", "There is no such fleet", 404,
+                    "No policy in force names this fleet; see /v1/fleets.", NULL);
+    return false;
+}
+
 void call_end(struct api *api, struct call *call)
 {
     uint32_t place = (uint32_t)(call->id & 0xffffffff);

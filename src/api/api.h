@@ -26,6 +26,8 @@ struct api_host {
      * negative hg_error: none will follow. */
     int (*ask)(void *user_data, size_t policy, const struct hg_request *request);
     bool (*find_fleet)(void *user_data, const char *fleet, size_t *ret_policy, size_t *ret_index);
+    /* A fleet that a reload removed: what it holds may still be completed. */
+    bool (*find_gone_fleet)(void *user_data, const char *fleet, size_t *ret_policy);
     bool (*find_dependency)(void *user_data, const char *dependency, size_t *ret_policy, size_t *ret_index);
     size_t (*policy_count)(void *user_data);
     bool (*view)(void *user_data, size_t policy, struct hg_view *ret_view);

@@ -65,6 +65,10 @@ void call_end(struct api *api, struct call *call);
 /* Asks the engine; answers 503 and ends the call itself where that fails. */
 void call_ask(struct api *api, struct call *call, const struct hg_request *request);
 
+/* The policy that takes `kind` for the fleet: one removed by a reload is asked about what it holds, and gets no new
+ * permits. False: answered 404. */
+bool call_find_fleet(struct api_context *context, enum op_kind kind, size_t *ret_policy);
+
 /* respond.c */
 void respond(struct http_exchange *exchange, int status, struct json_out *out, int64_t retry_after_us);
 void respond_problem(struct http_exchange *exchange, const char *slug, const char *title, int status,
@@ -79,7 +83,7 @@ struct answer_about {
     enum op_kind kind;
     size_t policy;
     const char *fleet;
-    const char *instance;
+    const char *instance; /* NULL: neither name is written */
 };
 int answer_write(struct api *api, const struct answer_about *about, const struct hg_answer *answer,
                  struct json_out *out);

@@ -20,14 +20,18 @@ static void finish(struct api *api, struct call *call)
     respond(exchange, 200, &out, 0);
 }
 
-/* Every item carries instance and status first, whatever follows. */
+/* Every item carries its instance first, then its status, unless what follows is a problem, which has one. */
 static void set_text(struct batch_item *item, int status, const struct json_out *members)
 {
     struct json_out out = {0};
+    bool whole = !members->failed && members->size > 1;
+    bool problem = whole && strncmp(members->text, "{\"type\":", 8) == 0;
     json_put(&out, "{");
     json_member(&out, "instance", item->instance);
-    json_member_int(&out, "status", status);
-    if (!members->failed && members->size > 1) {
+    if (!problem) {
+        json_member_int(&out, "status", status);
+    }
+    if (whole) {
         json_put(&out, ",");
         json_put(&out, members->text + 1);
     }
@@ -45,7 +49,7 @@ static void on_reply(struct api *api, struct call *call, uint32_t item, const st
     if (item >= call->item_count) {
         return;
     }
-    struct answer_about about = {call->kind, call->policy, call->fleet, call->items[item].instance};
+    struct answer_about about = {call->kind, call->policy, call->fleet, NULL};
     json_put(&members, "{");
     int status = answer_write(api, &about, answer, &members);
     set_text(&call->items[item], status, &members);
@@ -111,10 +115,8 @@ static void refuse_item(struct batch_item *item, int status, const char *detail)
 static struct call *begin(struct api_context *context, enum op_kind kind, uint32_t count)
 {
     struct api *api = context->api;
-    size_t policy, fleet;
-    if (!api->host.find_fleet(api->host.user_data, context->match.fleet, &policy, &fleet)) {
-        respond_problem(context->exchange, "not-found", "There is no such fleet", 404,
-                        "No policy in force names this fleet; see /v1/fleets.", NULL);
+    size_t policy;
+    if (!call_find_fleet(context, kind, &policy)) {
         return NULL;
     }
     if (api->items_open + count > ITEMS_MAX) {

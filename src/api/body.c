@@ -133,8 +133,13 @@ json_t *body_read(struct api_context *context, struct member *members, size_t me
     json_error_t error;
     char detail[200], pointer[160];
     const struct http_request *request = context->request;
-    bool empty = request->body[strspn(request->body, " \t\r\n")] == '\0' &&
-                 strlen(request->body) == request->body_size;
+    if (strlen(request->body) != request->body_size) {
+        /* jansson would take it for the end and not look at what follows. */
+        respond_problem(context->exchange, "bad-json", "The body is not valid JSON", 400, "It has a NUL byte.",
+                        NULL);
+        return NULL;
+    }
+    bool empty = request->body[strspn(request->body, " \t\r\n")] == '\0';
     if (!empty && depth_of(request->body) > DEPTH_MAX) {
         respond_problem(context->exchange, "bad-json", "The body nests too deep", 400, "At most 5 levels.",
                         NULL);
@@ -173,7 +178,11 @@ bool duration_of(const char *text, int64_t *ret_us)
         int64_t us;
     } units[] = {{"ms", 1000}, {"s", 1000000}, {"m", 60000000}, {"h", INT64_C(3600000000)}};
     char *end = NULL;
-    double number = text[0] >= '0' && text[0] <= '9' ? strtod(text, &end) : -1;
+    bool digit = text[0] >= '0' && text[0] <= '9';
+    double number = digit ? strtod(text, &end) : -1;
+    if (digit && end != text + strspn(text, "0123456789.")) {
+        return false; /* strtod knows 0x10 and 1e3 too */
+    }
     for (size_t i = 0; number >= 0 && i < sizeof(units) / sizeof(units[0]); i++) {
         if (strcmp(end, units[i].unit) == 0 && number * (double)units[i].us < 9e15) {
             *ret_us = (int64_t)(number * (double)units[i].us);

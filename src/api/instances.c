@@ -21,10 +21,8 @@ static void on_reply(struct api *api, struct call *call, uint32_t item, const st
 static struct call *begin(struct api_context *context, enum op_kind kind, struct hg_request *ret_request)
 {
     struct api *api = context->api;
-    size_t policy, fleet;
-    if (!api->host.find_fleet(api->host.user_data, context->match.fleet, &policy, &fleet)) {
-        respond_problem(context->exchange, "not-found", "There is no such fleet", 404,
-                        "No policy in force names this fleet; see /v1/fleets.", NULL);
+    size_t policy;
+    if (!call_find_fleet(context, kind, &policy)) {
         return NULL;
     }
     struct call *call = call_begin(api, context->exchange, on_reply);

@@ -51,7 +51,8 @@ void dependency_init(struct dependency *dependency, const struct hg_dependency *
     memset(dependency, 0, sizeof(*dependency));
     override_init(&dependency->override);
     dependency->phase = dependency->phase_before = snapshot->phase;
-    dependency->phase_since_us = dependency->busy_us = now_us;
+    dependency->phase_since_us = dependency->busy_us = dependency->crowd_us = now_us;
+    dependency->taken_over = true;
     dependency->cohort = dependency->cohort_before = snapshot->cohort;
     dependency->excused_from_us = snapshot->excused_from_us;
     dependency->excused_to_us = snapshot->excused_to_us;
@@ -75,6 +76,9 @@ void dependency_finish(struct dependency *dependency)
 void dependency_on_probe(struct dependency *dependency, size_t probe, bool up, const char *text)
 {
     if (probe < HG_PROBES_MAX) {
+        if (!up && dependency->probes[probe].state != PROBE_DOWN) {
+            dependency->overruled = false; /* news, not the word that canaries had overruled */
+        }
         dependency->probes[probe].state = up ? PROBE_UP : PROBE_DOWN;
         snprintf(dependency->probes[probe].text, sizeof(dependency->probes[probe].text), "%s",
                  text == NULL ? "" : text);
@@ -108,7 +112,29 @@ static const char *probe_text(const struct dependency *dependency, const struct 
 static void new_cohort(struct dependency *dependency, const struct dependency_input *input)
 {
     dependency->cohort++;
-    dependency->retries_before = input->retries;
+    blame_open(&dependency->blame, input->fleets);
+}
+
+void dependency_forget_fleets(struct dependency *dependency)
+{
+    dependency->taken_over = true;
+}
+
+static bool crowded(const struct dependency *dependency, const struct dependency_input *input)
+{
+    return input->line * input->cost + input->snapshot->in_flight > start_window(dependency, input);
+}
+
+/* A record that ended a moment ago and is not written yet goes on: its end never came to be known. */
+static void begin_recovery(struct dependency *dependency, const struct dependency_input *input)
+{
+    struct recovery *recovery = &dependency->recovery;
+    if (recovery->number > 0 && recovery->dirty) {
+        recovery->open = true;
+        recovery->ended_us = 0;
+        return;
+    }
+    recovery_begin(recovery, ++*input->recovery_number, input->now_us, dependency->why, input->snapshot);
 }
 
 /* The one place where a phase moves. */
@@ -130,12 +156,11 @@ static void turn(struct dependency *dependency, const struct dependency_input *i
     dependency->phase = to;
     dependency->phase_since_us = input->now_us;
     new_cohort(dependency, input);
-    bool crowded = input->line + input->snapshot->in_flight > start_window(dependency, input);
+    dependency->crowd_us = input->now_us;
     bool incident = to == PHASE_BLOCKED || to == PHASE_PROBING || to == PHASE_FROZEN || to == PHASE_RAMPING ||
-                    (to == PHASE_STEADY && crowded);
+                    (to == PHASE_STEADY && crowded(dependency, input));
     if (!dependency->recovery.open && incident) {
-        recovery_begin(&dependency->recovery, ++*input->recovery_number, input->now_us, dependency->why,
-                       input->snapshot);
+        begin_recovery(dependency, input);
     }
     recovery_add(&dependency->recovery, input->now_us, to, dependency->why);
     if (dependency->recovery.open && to == PHASE_IDLE) {
@@ -147,8 +172,10 @@ static void turn(struct dependency *dependency, const struct dependency_input *i
 /* Failures from `from_us` on, until the phase is left, are the dependency's fault. */
 static void excuse(struct dependency *dependency, int64_t from_us)
 {
-    bool going_on = dependency->excused_to_us == TIME_NEVER_US;
-    if (!going_on || from_us < dependency->excused_from_us) {
+    /* A trouble soon after another is the same one: canaries failed in between, and those that failed in the first
+     * may not have asked since. */
+    bool same = dependency->excused_to_us > 0 && from_us - dependency->excused_to_us < EXCUSE_MERGE_US;
+    if (!same || from_us < dependency->excused_from_us) {
         dependency->excused_from_us = max_of(from_us, 0);
     }
     dependency->excused_to_us = TIME_NEVER_US;
@@ -177,7 +204,7 @@ static struct limiter_input limiter_input_of(const struct dependency *dependency
 {
     struct limiter_input limiter = {
         .now_us = input->now_us,
-        .retries = input->retries - dependency->retries_before,
+        .explained = blame_explained(&dependency->blame, input->fleets),
         .start_window = start_window(dependency, input),
         .window_max = window_max(dependency, input),
         .rate_milli = dependency_rate_milli(dependency, input->policy),
@@ -219,7 +246,11 @@ static bool quiet(struct dependency *dependency, const struct dependency_input *
     if (input->line > 0 || input->snapshot->in_flight > 0) {
         dependency->busy_us = input->now_us;
     }
-    return input->now_us - dependency->busy_us > (input->silent > 0 ? QUIET_SILENT_US : QUIET_US);
+    if (crowded(dependency, input)) {
+        dependency->crowd_us = input->now_us;
+    }
+    return input->now_us - dependency->busy_us > (input->silent > 0 ? QUIET_SILENT_US : QUIET_US) ||
+           input->now_us - dependency->crowd_us > QUIET_SILENT_US;
 }
 
 static void step_blocked(struct dependency *dependency, const struct dependency_input *input, enum probe_state probe)
@@ -274,8 +305,14 @@ static void step_limiter(struct dependency *dependency, const struct dependency_
 static void step_working(struct dependency *dependency, const struct dependency_input *input)
 {
     if (quiet(dependency, input)) {
-        turn(dependency, input, PHASE_IDLE, "nobody waits");
+        turn(dependency, input, PHASE_IDLE, input->line > 0 ? "the crowd is gone" : "nobody waits");
         return;
+    }
+    if (!dependency->recovery.open && crowded(dependency, input)) {
+        snprintf(dependency->why, sizeof(dependency->why), "a crowd: %lld in line, %lld in flight",
+                 (long long)input->line, (long long)input->snapshot->in_flight);
+        begin_recovery(dependency, input);
+        recovery_add(&dependency->recovery, input->now_us, dependency->phase, dependency->why);
     }
     bool ramps = dependency->limiter.ops->ramps;
     if (!ramps && dependency->phase != PHASE_STEADY) {
@@ -293,13 +330,11 @@ static void step_working(struct dependency *dependency, const struct dependency_
 
 static void step_idle(struct dependency *dependency, const struct dependency_input *input)
 {
-    int64_t start = start_window(dependency, input);
-    bool crowded = input->line > 0 && input->line * input->cost + input->snapshot->in_flight > start;
     dependency->busy_us = input->now_us;
-    if (crowded || (input->line > 0 && !dependency->limiter.ops->ramps)) {
+    if (input->line > 0 && crowded(dependency, input)) {
         char why[WHY_MAX];
-        snprintf(why, sizeof(why), crowded ? "a crowd: %lld in line, %lld in flight" : "%lld in line, %lld in flight",
-                 (long long)input->line, (long long)input->snapshot->in_flight);
+        snprintf(why, sizeof(why), "a crowd: %lld in line, %lld in flight", (long long)input->line,
+                 (long long)input->snapshot->in_flight);
         begin(dependency, input, why);
     }
 }
@@ -317,6 +352,13 @@ void dependency_step(struct dependency *dependency, const struct dependency_inpu
     dependency->phase_before = dependency->phase;
     dependency->cohort_before = dependency->cohort;
     dependency->limiter.ops = limiter_ops_of(input->policy->limiter);
+    if (dependency->taken_over) {
+        /* Judged from here on: nothing is known of how the present cohort's failures came about. */
+        dependency->taken_over = false;
+        blame_init(&dependency->blame, input->fleets);
+        new_cohort(dependency, input);
+        dependency->cohort_before = dependency->cohort;
+    }
     enum probe_state probe = dependency_probe_state(dependency, input->policy);
     if (probe == PROBE_UP) {
         dependency->overruled = false;
@@ -373,7 +415,15 @@ static void plan_trickle(const struct dependency *dependency, const struct depen
         ret_plan->window = 0;
         return;
     }
-    ret_plan->window = min_of(input->cost, window_max(dependency, input));
+    /* While blocked, what was in flight before is as good as lost and keeps no canary back; frozen, it still loads
+     * the dependency. */
+    int64_t before = 0;
+    const struct cohort *cohort = &input->snapshot->cohorts[0];
+    if (dependency->phase == PHASE_BLOCKED && cohort->id == dependency->cohort) {
+        int64_t back = cohort->recovered + cohort->failed + cohort->expired + cohort->excused;
+        before = max_of(input->snapshot->in_flight - max_of(cohort->granted - back, 0) * input->cost, 0);
+    }
+    ret_plan->window = min_of(before + input->cost, window_max(dependency, input));
     ret_plan->paced = true;
     ret_plan->pace_milli = max_of(input->cost * 1000 * 1000000 / canary_pace_us(dependency, input), 1);
     ret_plan->pace_burst = input->cost * TOKEN_MICRO;

@@ -6,6 +6,7 @@
 #ifndef CORE_DEPENDENCY_H
 #define CORE_DEPENDENCY_H
 
+#include "core/blame.h"
 #include "core/limiter.h"
 #include "core/overrides.h"
 #include "core/recovery.h"
@@ -19,7 +20,9 @@
 #define COOL_US             INT64_C(30000000) /* frozen: so long, doubling */
 #define COOL_MAX_US         INT64_C(300000000)
 #define QUIET_US            INT64_C(5000000)  /* nobody waits for so long: idle */
-#define QUIET_SILENT_US     INT64_C(60000000) /* the same, while some called ones or some in backoff may still come */
+#define QUIET_SILENT_US     INT64_C(60000000) /* the same, while some called ones or some in backoff may still come; and
+                                               * no crowd for so long: idle, although a few come and go */
+#define EXCUSE_MERGE_US     INT64_C(60000000) /* troubles so close to each other are one */
 
 enum probe_state { PROBE_UNKNOWN = -1, PROBE_DOWN = 0, PROBE_UP = 1 };
 
@@ -34,13 +37,15 @@ struct dependency {
     int64_t phase_since_us;
     int64_t cohort;
     int64_t cohort_before;
-    int64_t retries_before;  /* grants from retry lines when the cohort opened */
+    bool taken_over;         /* not stepped yet: whose fault the present cohort's failures are is not known */
+    struct blame blame;
     char why[WHY_MAX + 1];
     int64_t excused_from_us;
     int64_t excused_to_us;
     int64_t thaw_us;         /* frozen: until then */
     int64_t freezes;         /* in a row */
-    int64_t busy_us;         /* when somebody last waited */
+    int64_t busy_us;         /* when somebody last waited or was in flight */
+    int64_t crowd_us;        /* when more than the first window were last there */
     bool overruled;          /* the probes say down and are not believed */
     struct limiter limiter;
     struct dependency_probe probes[HG_PROBES_MAX];
@@ -56,7 +61,7 @@ struct dependency_input {
     int64_t cost;      /* dearest need of those fleets */
     int64_t line;      /* those not yet called, and those called and refused */
     int64_t silent;    /* called ones that did not come, and those in backoff: may come any moment */
-    int64_t retries;   /* grants from their retry lines, ever */
+    struct blame_fleet fleets[HG_FLEETS_MAX]; /* outcomes by fleet, in the policy's order */
     bool learning;     /* the store may have forgotten what is in flight */
     int64_t *recovery_number; /* last number given to a recovery; grows */
     struct rng *rng;
@@ -71,6 +76,9 @@ void dependency_on_probe(struct dependency *dependency, size_t probe, bool up, c
 
 /* PROBE_DOWN if any probe says so, PROBE_UP if all say up or there is none, else PROBE_UNKNOWN. */
 enum probe_state dependency_probe_state(const struct dependency *dependency, const struct hg_dependency *policy);
+
+/* After a reload: the fleets' order has changed. */
+void dependency_forget_fleets(struct dependency *dependency);
 
 /* One tick. */
 void dependency_step(struct dependency *dependency, const struct dependency_input *input);

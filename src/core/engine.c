@@ -57,7 +57,7 @@ static void refuse_overdue(struct hg_engine *engine, size_t policy, int64_t now_
     /* A group that does not come back must not hold those behind it for ever: the store's own watchdog is shorter. */
     while (slot->queue.first != NULL && now_us - slot->queue.first->asked_us > 2 * HOLD_US) {
         struct pending *pending = pending_pop(&slot->queue);
-        engine_refuse(engine, policy, pending->request.id, pending->request.item, HG_E_OVERLOAD);
+        (void)engine_refuse(engine, policy, pending->request.id, pending->request.item, HG_E_OVERLOAD);
         free(pending);
     }
 }
@@ -80,9 +80,10 @@ static void on_tick(struct hg_engine *engine, int64_t now_us)
 
 static void on_store_state(struct hg_engine *engine, int status, const char *text, int64_t now_us)
 {
-    bool was_up = engine->store_status == 0;
+    bool told = engine->store_told && engine->store_status == status;
     engine->store_status = status;
-    if (was_up != (status == 0)) {
+    engine->store_told = true;
+    if (!told) {
         effect_log(engine, 0, status == 0 ? 1 : 3, "store", "up=%s detail=\"%s\"", status == 0 ? "true" : "false",
                    text == NULL ? "" : text);
     }
@@ -189,7 +190,7 @@ size_t hg_engine_policy_count(const struct hg_engine *engine)
 
 bool hg_engine_view(const struct hg_engine *engine, size_t policy, int64_t now_us, struct hg_view *ret_view)
 {
-    const struct policy_slot *slot = policy < engine->slot_count ? engine->slots[policy] : NULL;
+    struct policy_slot *slot = policy < engine->slot_count ? engine->slots[policy] : NULL;
     if (slot == NULL || slot->policy == NULL) {
         return false;
     }
@@ -223,6 +224,20 @@ bool hg_engine_find_fleet(const struct hg_engine *engine, const char *fleet, siz
             *ret_policy = i;
             *ret_index = (size_t)f;
             return true;
+        }
+    }
+    return false;
+}
+
+bool hg_engine_find_gone_fleet(const struct hg_engine *engine, const char *fleet, size_t *ret_policy)
+{
+    for (size_t i = 0; i < engine->slot_count; i++) {
+        const struct policy_slot *slot = engine->slots[i];
+        for (size_t g = 0; slot != NULL && slot->policy != NULL && g < HG_FLEETS_MAX; g++) {
+            if (strcmp(slot->gone[g], fleet) == 0 && fleet[0] != '\0') {
+                *ret_policy = i;
+                return true;
+            }
         }
     }
     return false;

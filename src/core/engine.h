@@ -162,6 +162,8 @@ bool hg_engine_view(const struct hg_engine *engine, size_t policy, int64_t now_u
 
 /* Finds the policy and index of a fleet or dependency by name. */
 bool hg_engine_find_fleet(const struct hg_engine *engine, const char *fleet, size_t *ret_policy, size_t *ret_index);
+/* The same for a fleet that a reload took out of its policy: renewals and outcomes of its permits are still taken. */
+bool hg_engine_find_gone_fleet(const struct hg_engine *engine, const char *fleet, size_t *ret_policy);
 bool hg_engine_find_dependency(const struct hg_engine *engine, const char *dependency, size_t *ret_policy,
                                size_t *ret_index);
 

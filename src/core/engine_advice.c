@@ -6,8 +6,6 @@
  * ends. */
 #include "core/engine_internal.h"
 
-#include "core/histogram.h"
-
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,19 +13,23 @@
 
 #define US               1e6
 #define SLEEP_SETTLED    0.85
-#define SLEEP_WINDOW     0.5
+#define SLEEP_WINDOW     0.8
 #define NEAR_S           10.0
 #define LEAD_S           3.0
+#define LATE_S           0.2
 #define SPREAD           0.1
+#define UNKNOWN_SPREAD   0.5
 #define BLOCKED_SHARE    0.3
 #define BLOCKED_SPREAD   0.2
+#define BLOCKED_MIN_S    2.0
 #define BLOCKED_CAP_S    30.0
 #define BLOCKED_CAP_WAIT 0.1
 #define ROUND_DEFAULT_S  15.0
 #define GAIN_LN          0.405 /* ln 1.5, the slow start's gain */
 #define SLEEP_MIN_S      0.5
-#define SLEEP_MAX_S      900.0
+#define SLEEP_MAX_S      1800.0
 #define BUDGET_STEP      0.25
+#define FORESEE_US       INT64_C(100000)
 
 int64_t slot_store_now(const struct policy_slot *slot, int64_t now_us)
 {
@@ -107,14 +109,23 @@ static void share_of(const struct policy_slot *slot, int64_t now_us, struct line
     }
 }
 
-/* Seconds until the turn at the present supply; negative if unknown. */
-static double wait_of(const struct policy_slot *slot, const struct advice_input *input, double position)
+/* How the lines will empty. Dear with many fleets, so not for each request: it moves little in FORESEE_US. */
+static void foresee(struct policy_slot *slot, int64_t now_us)
 {
-    struct line_share share;
-    struct line_forecast forecast;
-    double waiting[HG_FLEETS_MAX];
+    int64_t age_us = now_us - slot->outlook_at_us;
+    if (slot->outlook_at_us == 0 || age_us < 0 || age_us > FORESEE_US) {
+        struct line_share share;
+        share_of(slot, now_us, &share, slot->outlook_waiting);
+        line_forecast(slot->policy, &share, slot->outlook_waiting, &slot->forecast);
+        slot->outlook_at_us = now_us;
+    }
+}
+
+/* Seconds until the turn at the present supply; negative if unknown. */
+static double wait_of(struct policy_slot *slot, const struct advice_input *input, double position)
+{
     int64_t now_us = slot_store_now(slot, input->now_us);
-    share_of(slot, now_us, &share, waiting);
+    foresee(slot, now_us);
     const struct snapshot_fleet *fleet = &slot->snapshot.fleets[slot->fleet_of[input->fleet]];
     double retry_share = (double)slot->policy->fleets[input->fleet].retry_share_permille / 1000;
     double other = uncalled(&fleet->lines[input->line == LINE_MAIN ? LINE_RETRY : LINE_MAIN], now_us);
@@ -123,15 +134,17 @@ static double wait_of(const struct policy_slot *slot, const struct advice_input 
     if (own_share > 0 && position / own_share < among) {
         among = position / own_share;
     }
-    line_forecast(slot->policy, &share, waiting, &forecast);
-    return line_forecast_wait(&forecast, (size_t)input->fleet, among);
+    return line_forecast_wait(&slot->forecast, (size_t)input->fleet, among);
 }
 
 struct outlook {
     bool blocked;        /* a need is closed, or the fleet held or paused */
     bool ramping;
     bool window_limited;
+    enum limit shut;     /* what keeps the fleet itself back: PAUSED, AFTER or NONE */
     double closed_s;     /* how long so far */
+    double window;       /* that window, in permits */
+    double unknown_s;    /* a window is full, and so long nothing came back that tells how fast; below 0: not so */
     double round_s;      /* how long a relaunch takes */
     double ceiling;      /* numbers per second that the ceilings allow */
     int dependency;      /* that limits most, the policy's index */
@@ -157,19 +170,24 @@ static void look_at_need(const struct policy_slot *slot, const struct hg_need *n
     }
     outlook->blocked = outlook->blocked || closed;
     outlook->ramping = outlook->ramping || dependency->phase == PHASE_PROBING || dependency->phase == PHASE_RAMPING;
-    outlook->window_limited =
-        outlook->window_limited || dependency->in_flight * 10 >= dependency->window * 9;
+    bool full = dependency->in_flight * 10 >= dependency->window * 9;
+    outlook->window_limited = outlook->window_limited || full;
     if (closed) {
         double closed_s = (double)(now_us - slot->phase_since_us[need->dependency]) / US;
         outlook->closed_s = closed_s > outlook->closed_s ? closed_s : outlook->closed_s;
     }
-    double median_s = (double)histogram_quantile_ms(dependency->cohorts[0].histogram, 500) / 1000;
-    outlook->round_s = median_s > outlook->round_s ? median_s : outlook->round_s;
+    double duration_s = line_duration_s(dependency);
+    double since_s = (double)(now_us - slot->phase_since_us[need->dependency]) / US;
+    outlook->round_s = duration_s > outlook->round_s ? duration_s : outlook->round_s;
+    if (duration_s <= 0 && full && since_s >= outlook->unknown_s) {
+        outlook->unknown_s = since_s;
+        outlook->window = dependency->window > 0 ? (double)dependency->window / cost : 1;
+    }
 }
 
 static struct outlook look(const struct policy_slot *slot, int fleet, int64_t now_us)
 {
-    struct outlook outlook = {.dependency = -1, .phase = PHASE_COUNT};
+    struct outlook outlook = {.dependency = -1, .phase = PHASE_COUNT, .unknown_s = -1};
     const struct hg_fleet *policy = &slot->policy->fleets[fleet];
     for (size_t n = 0; n < policy->need_count; n++) {
         if (slot->dependency_of[policy->needs[n].dependency] >= 0) {
@@ -178,7 +196,10 @@ static struct outlook look(const struct policy_slot *slot, int fleet, int64_t no
     }
     const struct snapshot_fleet *state = &slot->snapshot.fleets[slot->fleet_of[fleet]];
     if (state->paused || state->held) {
+        double shut_s = (double)(now_us - slot->shut_since_us[fleet]) / US;
         outlook.blocked = true;
+        outlook.shut = state->paused ? LIMIT_PAUSED : LIMIT_AFTER;
+        outlook.closed_s = shut_s > outlook.closed_s ? shut_s : outlook.closed_s;
     }
     if (outlook.round_s <= 0) {
         outlook.round_s = ROUND_DEFAULT_S;
@@ -193,9 +214,21 @@ static double clamp(double value, double low, double high)
 
 static double sleep_blocked(const struct outlook *outlook, double position)
 {
+    /* Opened this moment, and at its ceiling at once, it would still take so long until the turn. */
     double wait_s = outlook->ceiling > 0 ? position / outlook->ceiling : 0;
     double cap_s = BLOCKED_CAP_S + BLOCKED_CAP_WAIT * wait_s;
-    return clamp(BLOCKED_SHARE * outlook->closed_s, 2, cap_s);
+    double sleep_s = clamp(BLOCKED_SHARE * outlook->closed_s, BLOCKED_MIN_S, cap_s);
+    return sleep_s > SLEEP_SETTLED * wait_s ? sleep_s : SLEEP_SETTLED * wait_s;
+}
+
+/* No estimate to rest on: the first come soon, in order; nobody sleeps long. */
+static double sleep_unknown(const struct outlook *outlook, double position)
+{
+    double floor_s = outlook->ceiling > 0 ? position / outlook->ceiling : 0;
+    double soon_s = position * DURATION_SHORT_S / outlook->window;
+    double cap_s = NEAR_S + BLOCKED_SHARE * outlook->unknown_s;
+    double sleep_s = soon_s < cap_s ? soon_s : cap_s;
+    return sleep_s > SLEEP_SETTLED * floor_s ? sleep_s : SLEEP_SETTLED * floor_s;
 }
 
 static double sleep_open(const struct outlook *outlook, double position, double wait_s)
@@ -204,7 +237,8 @@ static double sleep_open(const struct outlook *outlook, double position, double 
         return NEAR_S;
     }
     if (wait_s <= NEAR_S) {
-        return wait_s - clamp(0.3 * wait_s, 0, LEAD_S);
+        /* A little after the turn: a late one takes the next token, an early one must ask again. */
+        return wait_s <= LEAD_S ? wait_s + LATE_S : wait_s * SLEEP_SETTLED;
     }
     double sleep_s = wait_s * (outlook->window_limited ? SLEEP_WINDOW : SLEEP_SETTLED);
     if (outlook->ramping) {
@@ -217,7 +251,7 @@ static double sleep_open(const struct outlook *outlook, double position, double 
     return sleep_s;
 }
 
-void engine_advise(struct hg_engine *engine, const struct policy_slot *slot, const struct advice_input *input,
+void engine_advise(struct hg_engine *engine, struct policy_slot *slot, const struct advice_input *input,
                    struct hg_answer *ret_answer)
 {
     ret_answer->eta_us = -1;
@@ -235,6 +269,9 @@ void engine_advise(struct hg_engine *engine, const struct policy_slot *slot, con
     double position = input->called || ahead < 0 ? (double)line->ready / 2 + 1 : (double)ahead;
     ret_answer->position = input->called || ahead < 0 ? 0 : ahead;
     ret_answer->blocked = outlook.blocked;
+    if (ret_answer->limit == LIMIT_LINE && outlook.shut != LIMIT_NONE) {
+        ret_answer->limit = outlook.shut;
+    }
     if (ret_answer->limit_dependency < 0) {
         ret_answer->limit_dependency = outlook.dependency;
         ret_answer->phase = outlook.phase;
@@ -243,6 +280,9 @@ void engine_advise(struct hg_engine *engine, const struct policy_slot *slot, con
     if (outlook.blocked) {
         sleep_s = sleep_blocked(&outlook, position);
         spread = BLOCKED_SPREAD;
+    } else if (outlook.unknown_s >= 0) {
+        sleep_s = sleep_unknown(&outlook, position);
+        spread = UNKNOWN_SPREAD;
     } else {
         double wait_s = wait_of(slot, input, position);
         sleep_s = sleep_open(&outlook, position, wait_s);
@@ -256,17 +296,14 @@ void engine_advise(struct hg_engine *engine, const struct policy_slot *slot, con
                                              (int64_t)(sleep_s * (1 + spread) * US));
 }
 
-int64_t slot_fleet_eta_us(const struct policy_slot *slot, size_t fleet, int64_t now_us)
+int64_t slot_fleet_eta_us(struct policy_slot *slot, size_t fleet, int64_t now_us)
 {
     if (slot->fleet_of[fleet] < 0) {
         return -1;
     }
-    struct line_share share;
-    struct line_forecast forecast;
-    double waiting[HG_FLEETS_MAX];
-    share_of(slot, slot_store_now(slot, now_us), &share, waiting);
+    foresee(slot, slot_store_now(slot, now_us));
     struct outlook outlook = look(slot, (int)fleet, slot_store_now(slot, now_us));
-    line_forecast(slot->policy, &share, waiting, &forecast);
-    double wait_s = outlook.blocked ? -1 : line_forecast_wait(&forecast, fleet, waiting[fleet]);
+    double wait_s =
+        outlook.blocked ? -1 : line_forecast_wait(&slot->forecast, fleet, slot->outlook_waiting[fleet]);
     return wait_s < 0 ? -1 : (int64_t)(clamp(wait_s, 0, 1e9) * US);
 }

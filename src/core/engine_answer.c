@@ -1,5 +1,6 @@
 #include "core/engine_internal.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* The snapshot's dependency index, as the policy's; -1 if the policy does not know it. */
@@ -50,6 +51,59 @@ static void explain(const struct policy_slot *slot, const struct op_reply *op, s
     }
 }
 
+/* Whether all the needs of a held request have room; takes it, or keeps what there is of it for it (`keep`). */
+static bool take_room(const struct policy_slot *slot, const struct pending *pending, bool keep, int64_t *room)
+{
+    int f = slot_find_fleet(slot, pending->request.op.fleet);
+    const struct hg_fleet *fleet = f < 0 ? NULL : &slot->policy->fleets[f];
+    bool fits = fleet != NULL;
+    for (size_t n = 0; fits && n < fleet->need_count; n++) {
+        int d = slot->dependency_of[fleet->needs[n].dependency];
+        fits = d < 0 || room[d] >= fleet->needs[n].cost;
+    }
+    for (size_t n = 0; fleet != NULL && (fits || keep) && n < fleet->need_count; n++) {
+        int d = slot->dependency_of[fleet->needs[n].dependency];
+        room[d < 0 ? 0 : d] -= d < 0 ? 0 : fleet->needs[n].cost;
+    }
+    return fits;
+}
+
+static int by_asked(const void *a, const void *b)
+{
+    const struct pending *const *x = a, *const *y = b;
+    return ((*x)->asked_us > (*y)->asked_us) - ((*x)->asked_us < (*y)->asked_us);
+}
+
+void engine_recall(struct policy_slot *slot, int64_t now_us)
+{
+    int64_t room[HG_DEPENDENCIES_MAX];
+    for (size_t d = 0; d < slot->snapshot.dependency_count; d++) {
+        const struct snapshot_dependency *dependency = &slot->snapshot.dependencies[d];
+        int64_t window = dependency->window < dependency->in_flight_max ? dependency->window : dependency->in_flight_max;
+        room[d] = window - dependency->in_flight;
+    }
+    struct pending *held[HOLD_MAX];
+    size_t count = 0;
+    while (count < HOLD_MAX && slot->held.first != NULL) {
+        held[count++] = pending_pop(&slot->held);
+    }
+    qsort(held, count, sizeof(held[0]), by_asked);
+    bool kept[HG_FLEETS_MAX] = {0};
+    for (size_t i = 0; i < count; i++) {
+        int f = slot_find_fleet(slot, held[i]->request.op.fleet);
+        if (held[i]->held_for >= 0 && f >= 0) {
+            /* The first of a fleet that finds one need and not the other has the one kept for it, else those that
+             * need one alone would always be faster. */
+            if (take_room(slot, held[i], !kept[f], room)) {
+                held[i]->due_us = now_us;
+            } else {
+                kept[f] = true;
+            }
+        }
+        pending_insert_by_due(&slot->held, held[i]);
+    }
+}
+
 /* A called one that finds no token for a moment is held rather than sent away. False if it is not. */
 static bool hold(struct policy_slot *slot, struct pending *pending, const struct op_reply *op, int64_t now_us)
 {
@@ -67,12 +121,14 @@ static bool hold(struct policy_slot *slot, struct pending *pending, const struct
         }
         int64_t ahead = 0; /* held ones that wait for the same tokens */
         for (const struct pending *other = slot->held.first; other != NULL; other = other->next) {
-            ahead++;
+            ahead += other->held_for < 0;
         }
         pending->due_us = now_us + op->wait_us + ahead * INT64_C(1000000000) / rate_milli;
+        pending->held_for = -1;
     } else if (op->limit == LIMIT_IN_FLIGHT || op->limit == LIMIT_WINDOW) {
         bool moving = dependency->phase != PHASE_FROZEN && dependency->window > 0;
         pending->due_us = moving ? now_us + HOLD_STEP_US : INT64_MAX;
+        pending->held_for = op->limit_dependency;
     } else {
         return false;
     }

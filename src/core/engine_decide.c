@@ -17,7 +17,9 @@ static void sum_fleets(const struct policy_slot *slot, size_t dependency, struct
             input->size += fleet->size;
             input->cost = fleet->needs[n].cost > input->cost ? fleet->needs[n].cost : input->cost;
             input->silent += state->backoff;
-            input->retries += state->lines[LINE_RETRY].granted;
+            input->fleets[f] = (struct blame_fleet){.recovered = state->recovered,
+                                                    .failed = state->failed + state->expired,
+                                                    .retries = state->lines[LINE_RETRY].granted};
             for (size_t l = 0; l < LINE_COUNT; l++) {
                 const struct snapshot_line *line = &state->lines[l];
                 int64_t uncalled = line->tail > line->serving ? line->tail - line->serving : 0;
@@ -125,6 +127,8 @@ void lead_refit(struct policy_slot *slot)
     for (size_t d = 0; d < slot->policy->dependency_count; d++) {
         if (slot->dependencies[d].limiter.ops == NULL) {
             init_dependency(slot, d); /* new with this policy */
+        } else {
+            dependency_forget_fleets(&slot->dependencies[d]);
         }
     }
     init_planner(slot);

@@ -91,8 +91,9 @@ static void lose_group(struct hg_engine *engine, size_t policy, int status)
         if (slot->own[i] == OWN_NOTE && slot->policy != NULL) {
             lead_on_note(engine, policy, i, status);
         }
+        slot->configure_due = slot->configure_due || (slot->own[i] == OWN_CONFIGURE && slot->leader != 0);
         if (pending != NULL) {
-            engine_refuse(engine, policy, pending->request.id, pending->request.item, status);
+            (void)engine_refuse(engine, policy, pending->request.id, pending->request.item, status);
             free(pending);
         }
     }
@@ -123,6 +124,7 @@ void engine_on_store_reply(struct hg_engine *engine, size_t policy, struct group
                 slot->own_text[i] = NULL;
             }
         }
+        engine_recall(slot, now_us);
     }
     slot->group.op_count = 0;
     engine_submit(engine, policy, now_us);

@@ -28,6 +28,7 @@ struct pending {
     struct hg_request request;
     int64_t asked_us;
     int64_t due_us; /* held: ask again then */
+    int held_for;   /* held: the snapshot's dependency whose window is full; -1: waits for a token */
     int64_t asks;   /* from the ticket */
     char text[];
 };
@@ -50,9 +51,11 @@ struct policy_slot {
     enum own_op own[GROUP_OPS_MAX];
     char *own_text[GROUP_OPS_MAX]; /* what an own operation points to */
     char own_key[GROUP_OPS_MAX][NOTE_KEY_MAX];
-    size_t own_index[GROUP_OPS_MAX]; /* OWN_NOTE: whose recovery; HG_DEPENDENCIES_MAX: nobody's */
+    int64_t own_number[GROUP_OPS_MAX]; /* OWN_NOTE: of the recovery; 0: of none that goes on */
     bool busy; /* a group is at the store */
     struct group group;
+    char gone[HG_FLEETS_MAX][HG_NAME_MAX + 1]; /* fleets of policies before: they drain */
+    size_t gone_next;
     int64_t tick_us; /* next tick, by the driver's clock */
     bool tick_due;
 
@@ -68,6 +71,11 @@ struct policy_slot {
     } observed; /* what every controller measures, leading or not */
     enum phase phase_seen[HG_DEPENDENCIES_MAX];
     int64_t phase_since_us[HG_DEPENDENCIES_MAX]; /* store's clock */
+    int64_t shut_since_us[HG_FLEETS_MAX]; /* held or paused since, store's clock; 0: it is not */
+
+    int64_t outlook_at_us; /* of the forecast below, store's clock; 0: none */
+    double outlook_waiting[HG_FLEETS_MAX];
+    struct line_forecast forecast;
 
     int64_t leader; /* our number while we lead; 0 */
     int64_t configured_for; /* number for which the policy was written; 0 */
@@ -103,6 +111,7 @@ struct hg_engine {
     struct policy_slot *slots[SLOTS_MAX];
     size_t slot_count;
     int store_status; /* 0: usable */
+    bool store_told;  /* whether the store has spoken yet */
     int64_t seen_fence[SLOTS_MAX];
     struct hg_engine_counters counters;
     struct hg_effect *effects;
@@ -135,9 +144,12 @@ int engine_on_request(struct hg_engine *engine, size_t policy, const struct hg_r
 void engine_answer(struct hg_engine *engine, size_t policy, struct pending *pending, const struct hg_answer *answer);
 /* 503 for everybody in the list. */
 void engine_answer_all(struct hg_engine *engine, size_t policy, struct pending_list *list, int status);
-void engine_refuse(struct hg_engine *engine, size_t policy, uint64_t id, uint32_t item, int status);
+/* HG_E_NOMEM where there is no memory to say so: the caller is not answered. */
+int engine_refuse(struct hg_engine *engine, size_t policy, uint64_t id, uint32_t item, int status);
 
 /* engine_answer.c: from the store's facts to the caller's answer */
+/* Windows have room again: as many of those held for it as fit ask again at once. */
+void engine_recall(struct policy_slot *slot, int64_t now_us);
 void engine_settle(struct hg_engine *engine, size_t policy, struct pending *pending, const struct op_reply *op,
                    int64_t now_us);
 
@@ -150,10 +162,10 @@ struct advice_input {
     int64_t asks;
     int64_t now_us; /* the driver's */
 };
-void engine_advise(struct hg_engine *engine, const struct policy_slot *slot, const struct advice_input *input,
+void engine_advise(struct hg_engine *engine, struct policy_slot *slot, const struct advice_input *input,
                    struct hg_answer *ret_answer);
 int64_t slot_store_now(const struct policy_slot *slot, int64_t now_us);
-int64_t slot_fleet_eta_us(const struct policy_slot *slot, size_t fleet, int64_t now_us);
+int64_t slot_fleet_eta_us(struct policy_slot *slot, size_t fleet, int64_t now_us);
 int slot_find_fleet(const struct policy_slot *slot, const char *name);
 int slot_find_dependency(const struct policy_slot *slot, const char *name);
 /* "m123.4" -> main line, 123, asked 4 times. False for anything else. */

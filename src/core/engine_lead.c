@@ -80,7 +80,8 @@ void lead_on_reply(struct hg_engine *engine, size_t policy, size_t op, const str
         on_configure(engine, policy, reply);
         break;
     case OWN_PLAN:
-        if (reply->status == HG_E_STALE) {
+        /* Not when the number is one of ours that has grown since, in the same group. */
+        if (reply->status == HG_E_STALE && slot->plan.leader == slot->leader) {
             lead_lose(engine, policy, "a newer leader has written");
         }
         break;

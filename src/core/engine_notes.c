@@ -73,23 +73,28 @@ static void add_one(struct policy_slot *slot, size_t d)
     note_key(slot, op, recovery->number);
     op->value = text;
     slot->own_text[slot->group.op_count - 1] = text;
-    slot->own_index[slot->group.op_count - 1] = d;
+    slot->own_number[slot->group.op_count - 1] = recovery->number;
     recovery->dirty = false;
 }
 
 void lead_on_note(struct hg_engine *engine, size_t policy, size_t op, int status)
 {
     struct policy_slot *slot = engine->slots[policy];
-    if (slot->own_index[op] >= HG_DEPENDENCIES_MAX) {
+    struct recovery *recovery = NULL;
+    for (size_t d = 0; d < slot->policy->dependency_count && slot->own_number[op] > 0; d++) {
+        if (slot->dependencies[d].recovery.number == slot->own_number[op]) {
+            recovery = &slot->dependencies[d].recovery;
+        }
+    }
+    if (recovery == NULL) {
         return;
     }
-    struct recovery *recovery = &slot->dependencies[slot->own_index[op]].recovery;
     if (status == HG_E_STORE_FULL) {
         effect_log(engine, policy, 2, "recovery", "policy=%s number=%lld why=\"the record was not kept: %s\"",
                    slot->name, (long long)recovery->number, hg_strerror(status));
     } else if (status != 0) {
-        recovery->dirty = recovery->number > 0;
-    } else if (!recovery->open && !recovery->dirty && recovery->number > 0) {
+        recovery->dirty = true;
+    } else if (!recovery->open && !recovery->dirty) {
         slot->recovery_count++;
         recovery_finish(recovery);
     }
@@ -105,7 +110,7 @@ void lead_add_recoveries(struct policy_slot *slot)
     if (slot->recovery_count > RECOVERIES_KEPT && slot->recovery_oldest > 0) {
         struct op *op = group_add_own(slot, OWN_NOTE);
         if (op != NULL) {
-            slot->own_index[slot->group.op_count - 1] = HG_DEPENDENCIES_MAX;
+            slot->own_number[slot->group.op_count - 1] = 0;
             note_key(slot, op, slot->recovery_oldest++);
             slot->recovery_count--;
         }

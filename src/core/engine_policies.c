@@ -1,6 +1,7 @@
 /* A new set of policies, all or nothing: what stays keeps its state, what is gone is drained by the store. */
 #include "core/engine_internal.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -85,6 +86,17 @@ static int remap_leader(struct policy_slot *slot, const struct hg_policy *old, c
     return 0;
 }
 
+/* Fleets that were and are no more: what they hold may still be completed. The oldest names are forgotten first. */
+static void note_gone(struct policy_slot *slot, const struct hg_policy *old)
+{
+    for (size_t f = 0; f < old->fleet_count; f++) {
+        if (slot_find_fleet(slot, old->fleets[f].name) < 0) {
+            char *place = slot->gone[slot->gone_next++ % HG_FLEETS_MAX];
+            snprintf(place, HG_NAME_MAX + 1, "%s", old->fleets[f].name);
+        }
+    }
+}
+
 static int replace(struct hg_engine *engine, struct policy_slot *slot, const struct hg_policy *policy)
 {
     size_t index = 0;
@@ -97,7 +109,11 @@ static int replace(struct hg_engine *engine, struct policy_slot *slot, const str
             return status;
         }
     }
+    const struct hg_policy *old = slot->policy;
     slot->policy = policy;
+    if (old != NULL) {
+        note_gone(slot, old);
+    }
     slot->configure_due = slot->leader != 0;
     slot->tick_due = true;
     slot->older_told = false;
@@ -106,6 +122,8 @@ static int replace(struct hg_engine *engine, struct policy_slot *slot, const str
     memset(slot->sweep, 0, sizeof(slot->sweep));
     memset(&slot->observed, 0, sizeof(slot->observed));
     memset(slot->phase_since_us, 0, sizeof(slot->phase_since_us));
+    memset(slot->shut_since_us, 0, sizeof(slot->shut_since_us));
+    slot->outlook_at_us = 0;
     if (slot->has_snapshot) {
         slot_map(slot);
     }

@@ -6,11 +6,11 @@
 #define LOCAL_AGE_US    INT64_C(2000000)  /* a snapshot older than this answers nobody */
 #define LOCAL_WAIT_US   INT64_C(10000000) /* only those whose turn is at least so far are answered without the store */
 
-void engine_refuse(struct hg_engine *engine, size_t policy, uint64_t id, uint32_t item, int status)
+int engine_refuse(struct hg_engine *engine, size_t policy, uint64_t id, uint32_t item, int status)
 {
     struct hg_effect *effect = effect_add(engine, HG_EFFECT_REPLY, policy);
     if (effect == NULL) {
-        return;
+        return HG_E_NOMEM;
     }
     int64_t retry_us = status == HG_E_STORE_AWAY ? AWAY_RETRY_US : OVERLOAD_RETRY_US;
     effect->u.reply.id = id;
@@ -22,6 +22,7 @@ void engine_refuse(struct hg_engine *engine, size_t policy, uint64_t id, uint32_
     answer->eta_us = answer->limit_value = answer->limit_used = -1;
     answer->retry_after_us = rng_between(&engine->rng, retry_us, 2 * retry_us);
     engine->counters.overloads += status == HG_E_OVERLOAD;
+    return 0;
 }
 
 void engine_answer(struct hg_engine *engine, size_t policy, struct pending *pending, const struct hg_answer *answer)
@@ -43,7 +44,7 @@ void engine_answer_all(struct hg_engine *engine, size_t policy, struct pending_l
 {
     struct pending *pending;
     while ((pending = pending_pop(list)) != NULL) {
-        engine_refuse(engine, policy, pending->request.id, pending->request.item, status);
+        (void)engine_refuse(engine, policy, pending->request.id, pending->request.item, status);
         free(pending);
     }
 }
@@ -88,20 +89,16 @@ int engine_on_request(struct hg_engine *engine, size_t policy, const struct hg_r
     struct policy_slot *slot = policy < engine->slot_count ? engine->slots[policy] : NULL;
     engine->counters.requests++;
     if (slot == NULL || slot->policy == NULL) {
-        engine_refuse(engine, policy, request->id, request->item, HG_E_NOT_FOUND);
-        return 0;
+        return engine_refuse(engine, policy, request->id, request->item, HG_E_NOT_FOUND);
     }
     if (engine->store_status != 0) {
-        engine_refuse(engine, policy, request->id, request->item, engine->store_status);
-        return 0;
+        return engine_refuse(engine, policy, request->id, request->item, engine->store_status);
     }
     if (!slot->has_snapshot || slot->snapshot.generation < 0) {
-        engine_refuse(engine, policy, request->id, request->item, HG_E_NOT_READY);
-        return 0;
+        return engine_refuse(engine, policy, request->id, request->item, HG_E_NOT_READY);
     }
     if (slot->queue.count >= PENDING_MAX) {
-        engine_refuse(engine, policy, request->id, request->item, HG_E_OVERLOAD);
-        return 0;
+        return engine_refuse(engine, policy, request->id, request->item, HG_E_OVERLOAD);
     }
     enum line line = LINE_MAIN;
     int64_t number = 0, asks = 0;

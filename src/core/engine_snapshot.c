@@ -42,8 +42,8 @@ static void measure(struct policy_slot *slot)
         int64_t total = slot->snapshot.fleets[slot->fleet_of[f]].granted;
         const struct hg_fleet *fleet = &slot->policy->fleets[f];
         for (size_t n = 0; n < fleet->need_count && !first; n++) {
-            granted[fleet->needs[n].dependency] +=
-                (double)(total - slot->observed.granted[f]) * (double)fleet->needs[n].cost;
+            int64_t gained = total > slot->observed.granted[f] ? total - slot->observed.granted[f] : 0;
+            granted[fleet->needs[n].dependency] += (double)gained * (double)fleet->needs[n].cost;
         }
         slot->observed.granted[f] = total;
     }
@@ -67,6 +67,11 @@ void slot_take_snapshot(struct policy_slot *slot, const struct snapshot *snapsho
                 slot->phase_since_us[d] = snapshot->now_us;
             }
         }
+    }
+    for (size_t f = 0; f < slot->policy->fleet_count; f++) {
+        const struct snapshot_fleet *fleet = slot->fleet_of[f] < 0 ? NULL : &snapshot->fleets[slot->fleet_of[f]];
+        bool shut = fleet != NULL && (fleet->paused || fleet->held);
+        slot->shut_since_us[f] = !shut ? 0 : slot->shut_since_us[f] == 0 ? snapshot->now_us : slot->shut_since_us[f];
     }
     measure(slot);
 }

@@ -25,7 +25,11 @@
 #define NOTE_KEY_MAX       96
 #define NOTE_VALUE_MAX     16384
 #define LIST_PAGE_MAX      1000
+#define LIST_CURSOR_MAX    (HG_INSTANCE_MAX + 24) /* digits, a colon, a name; [A-Za-z0-9._:@-] */
 #define CLOCK_STEP_CAP_US  1000000 /* a step back freezes the store's clock for at most this long */
+#define STORE_GAP_US       INT64_C(3000000)  /* nobody spoke for longer: leases get RETURN_GRACE_US */
+#define RETURN_GRACE_US    INT64_C(30000000) /* at most the lease itself */
+#define SPILLED_MODULUS    (INT64_C(1) << 50) /* where `spilled` begins anew: doubles hold it */
 #define REMEMBER_MIN_US    (INT64_C(600) * 1000000) /* outcomes are remembered for max(lease, this) */
 #define SWEEP_STEP         200  /* records looked at by one sweep operation */
 
@@ -189,7 +193,7 @@ struct op_reply {
     char reasons[REASONS_KEPT][REASON_MAX + 1]; /* newest first, "" where none */
     int64_t leader;      /* LEAD: the number; 0 if another leads */
     int64_t dropped;     /* SWEEP */
-    char cursor[HG_INSTANCE_MAX + 1]; /* LIST: "" at the end */
+    char cursor[LIST_CURSOR_MAX + 1]; /* LIST: for the next page, the store's own; "" at the end */
     struct list_item *items; /* LIST: item_count of them, freed with the reply */
     size_t item_count;
     struct note *notes;      /* NOTE_LIST */
@@ -223,7 +227,7 @@ struct snapshot_dependency {
     int64_t excused_to_us;
     int64_t tokens;    /* micro-tokens in the ceiling bucket, settled */
     int64_t in_flight; /* cost units */
-    int64_t spilled;   /* micro-tokens ever spilled while there was room in flight */
+    int64_t spilled;   /* micro-tokens spilled while there was room in flight, modulo SPILLED_MODULUS */
     int64_t granted;   /* ever, permits */
     int64_t recovered;
     int64_t failed;

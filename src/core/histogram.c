@@ -17,7 +17,7 @@ int64_t histogram_bound_ms(size_t index)
 
 size_t histogram_index(int64_t duration_us)
 {
-    int64_t duration_ms = duration_us <= 0 ? 0 : (duration_us + 999) / 1000;
+    int64_t duration_ms = duration_us <= 0 ? 0 : duration_us / 1000 + (duration_us % 1000 > 0);
     size_t index = 0;
     while (duration_ms > histogram_bound_ms(index)) {
         index++;

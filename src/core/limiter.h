@@ -25,7 +25,7 @@ enum limiter_verdict {
 struct limiter_input {
     int64_t now_us;               /* the store's clock */
     const struct cohort *cohort;  /* the present one; NULL before the store has seen it */
-    int64_t retries;              /* at most so many of the cohort's grants went to instances that had failed before */
+    int64_t explained;            /* at most so many of the cohort's failures are not the load's fault: blame.h */
     int64_t start_window;         /* canaries, cost units */
     int64_t window_max;           /* ceiling of the normal lane, cost units */
     int64_t rate_milli;           /* ceiling */

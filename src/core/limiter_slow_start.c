@@ -25,7 +25,7 @@
 
 struct tally {
     int64_t resolved; /* told the limiter something */
-    int64_t failed;   /* of those, not explained by instances that had failed before */
+    int64_t failed;   /* of those, not explained */
     int64_t done;     /* resolved or excused */
     int64_t granted;
 };
@@ -38,8 +38,8 @@ static struct tally tally_of(const struct limiter_input *input)
         return tally;
     }
     int64_t failed = cohort->failed + cohort->expired;
-    /* Hosts that fail whatever the load come back through the retry line: they must not stop the ramp. */
-    int64_t explained = failed < input->retries ? failed : input->retries;
+    /* Those that fail whatever the load must not stop the ramp. */
+    int64_t explained = failed < input->explained ? failed : input->explained;
     tally.failed = failed - explained;
     tally.resolved = cohort->recovered + tally.failed;
     tally.done = cohort->recovered + failed + cohort->excused;
@@ -138,6 +138,12 @@ static enum limiter_verdict judge(struct limiter *limiter, const struct limiter_
         limiter->window = input->window_max;
         set_pace(limiter, input);
         snprintf(ret_why, LIMITER_WHY_MAX, "lowered to the ceiling");
+        return LIMITER_CHANGE;
+    }
+    if (limiter->window < input->start_window) { /* the ceiling had been lower */
+        limiter->window = input->start_window;
+        set_pace(limiter, input);
+        snprintf(ret_why, LIMITER_WHY_MAX, "raised to the first window");
         return LIMITER_CHANGE;
     }
     int64_t round = permits(input, limiter->window);

@@ -1,6 +1,7 @@
 #include "core/line_plan.h"
 
 #include "core/bucket.h"
+#include "core/histogram.h"
 #include "core/line_after.h"
 
 #include <stdio.h>
@@ -16,6 +17,7 @@
 #define ROOM_S        0.5   /* free room in the window is filled within so long */
 #define CATCH_UP      0.5   /* how hard virtual time corrects the weights, per second behind */
 #define WEIGHT_SWING  4.0   /* at most so much up or down */
+#define DURATIONS_MIN 5
 #define NUMBER_MAX    9e15  /* exact in a double */
 
 int64_t line_serving(const struct snapshot_line *line, int64_t now_us)
@@ -30,6 +32,17 @@ static int64_t window_of(const struct snapshot_dependency *dependency)
     return dependency->window < dependency->in_flight_max ? dependency->window : dependency->in_flight_max;
 }
 
+double line_duration_s(const struct snapshot_dependency *dependency)
+{
+    for (size_t c = 0; c < COHORTS_KEPT; c++) {
+        const struct cohort *cohort = &dependency->cohorts[c];
+        if (cohort->recovered >= DURATIONS_MIN) {
+            return (double)histogram_quantile_ms(cohort->histogram, 500) / 1000;
+        }
+    }
+    return 0;
+}
+
 double line_supply(const struct snapshot_dependency *dependency, double rate)
 {
     double tokens = (double)dependency->rate_milli / 1000;
@@ -38,6 +51,10 @@ double line_supply(const struct snapshot_dependency *dependency, double rate)
     }
     int64_t room = window_of(dependency) - dependency->in_flight;
     double window = rate + (room > 0 ? (double)room / ROOM_S : 0);
+    double duration_s = line_duration_s(dependency);
+    if (duration_s > 0 && (double)window_of(dependency) / duration_s > window) {
+        window = (double)window_of(dependency) / duration_s;
+    }
     return window < tokens ? window : tokens;
 }
 
@@ -95,7 +112,7 @@ static void measure(struct line_planner *planner, const struct line_plan_input *
         for (size_t l = 0; l < LINE_COUNT && input->fleet_of[f] >= 0; l++) {
             const struct snapshot_line *line = &input->snapshot->fleets[input->fleet_of[f]].lines[l];
             struct line_planner_line *state = &planner->fleets[f].lines[l];
-            double count = (double)(line->granted - state->granted);
+            double count = line->granted > state->granted ? (double)(line->granted - state->granted) : 0;
             state->granted = line->granted;
             state->rate = smooth(state->rate, tick->dt > 0 ? count / tick->dt : 0, tick->dt);
             for (size_t n = 0; n < policy->need_count; n++) {
@@ -109,7 +126,9 @@ static void measure(struct line_planner *planner, const struct line_plan_input *
         }
         const struct snapshot_dependency *dependency = &input->snapshot->dependencies[input->dependency_of[d]];
         planner->rate[d] = smooth(planner->rate[d], tick->dt > 0 ? granted[d] / tick->dt : 0, tick->dt);
-        tick->spilled[d] = (double)(dependency->spilled - planner->spilled[d]) / (double)TOKEN_MICRO;
+        /* It begins anew at its modulus, and in a store that was emptied. */
+        int64_t spilled = dependency->spilled < planner->spilled[d] ? 0 : dependency->spilled - planner->spilled[d];
+        tick->spilled[d] = (double)spilled / (double)TOKEN_MICRO;
         planner->spilled[d] = dependency->spilled;
         /* Under the limits about to be written, not those that were. */
         struct snapshot_dependency next = *dependency;
@@ -122,6 +141,10 @@ static void measure(struct line_planner *planner, const struct line_plan_input *
         tick->share.supply[d] = planner->supply[d] = line_supply(&next, planner->rate[d]);
         int64_t room = window_of(&next) - dependency->in_flight;
         tick->room[d] = room > 0 ? (double)room : 0;
+        /* Places that stood empty for a tick have not lost more relaunches than they had time for. */
+        double known_s = line_duration_s(dependency), duration_s = known_s > 0 ? known_s : DURATION_SHORT_S;
+        double lost = tick->room[d] * (tick->dt < duration_s ? tick->dt / duration_s : 1);
+        tick->spilled[d] = tick->spilled[d] < lost ? tick->spilled[d] : lost;
     }
 }
 
@@ -173,8 +196,7 @@ static double credit_of(const struct line_plan_input *input, const struct tick *
         double cost = (double)fleet->needs[n].cost;
         double supply = tick->share.supply[d];
         double part = supply > 0 ? tick->rates[f] * cost / supply : 0;
-        double tokens = tick->spilled[d] < tick->room[d] ? tick->spilled[d] : tick->room[d];
-        double own = tokens * (part > 1 ? 1 : part) / cost;
+        double own = tick->spilled[d] * (part > 1 ? 1 : part) / cost;
         credit = credit < 0 || own < credit ? own : credit;
     }
     double gain = tick->rates[f] < 1 ? GAIN_SLOW : GAIN;
@@ -205,31 +227,41 @@ static double fill_factor(double ready, double rate)
     return factor < 0 ? 0 : factor;
 }
 
-static void plan_one_line(struct line_planner_line *state, const struct snapshot_line *line, double rate,
-                          double credit, double allowance, const struct line_plan_input *input,
-                          struct plan_line *ret_plan)
+struct line_wish {
+    double rate;      /* numbers per second */
+    double credit;    /* numbers at once */
+    double allowance; /* newcomers, where nobody is before them */
+};
+
+static void plan_one_line(struct line_planner_line *state, const struct snapshot_line *line, double dt,
+                          const struct line_wish *wish, int64_t now_us, struct plan_line *ret_plan)
 {
-    double serving = (double)line_serving(line, input->now_us);
+    double serving = (double)line_serving(line, now_us);
     double tail = (double)line->tail;
+    /* The store counts in whole numbers; the fraction is carried here, else a slow line would never move. */
+    double ahead = dt < (double)PLAN_AHEAD_US / US ? dt : (double)PLAN_AHEAD_US / US;
+    state->serving += state->called * ahead;
     state->serving = state->serving > serving ? state->serving : serving;
     if (!wants(line)) {
-        state->serving = tail + allowance; /* nobody before them: newcomers are called as they come */
+        state->serving = tail + wish->allowance; /* nobody before them: newcomers are called as they come */
     } else {
-        state->serving = (state->serving < tail ? state->serving : tail) + credit;
+        state->serving = (state->serving < tail ? state->serving : tail) + wish->credit;
     }
     if (state->serving > NUMBER_MAX) {
         state->serving = NUMBER_MAX;
     }
     ret_plan->base = (int64_t)state->serving;
-    ret_plan->rate_milli = (int64_t)(rate * fill_factor((double)line->ready, rate) * 1000);
-    ret_plan->from_us = input->now_us;
-    ret_plan->until_us = input->now_us + PLAN_AHEAD_US;
+    state->called = wish->rate * fill_factor((double)line->ready, wish->rate);
+    ret_plan->rate_milli = (int64_t)(state->called * 1000);
+    ret_plan->from_us = now_us;
+    ret_plan->until_us = now_us + PLAN_AHEAD_US;
 }
 
 void line_plan(struct line_planner *planner, const struct line_plan_input *input, struct plan *plan)
 {
     struct tick tick = {0};
-    tick.dt = planner->at_us == 0 ? 0 : (double)(input->now_us - planner->at_us) / US;
+    /* A store that failed over may be behind. */
+    tick.dt = planner->at_us == 0 || input->now_us < planner->at_us ? 0 : (double)(input->now_us - planner->at_us) / US;
     planner->at_us = input->now_us;
     line_after_step(planner, input);
     measure(planner, input, &tick);
@@ -254,8 +286,9 @@ void line_plan(struct line_planner *planner, const struct line_plan_input *input
         for (size_t l = 0; l < LINE_COUNT; l++) {
             double part = l == LINE_RETRY ? retry : 1 - retry;
             bool behind = l == LINE_RETRY && main_wants; /* retries never go before newcomers unasked */
-            plan_one_line(&planner->fleets[f].lines[l], &snapshot->lines[l], tick.rates[f] * part, credit * part,
-                          behind ? 0 : allowance, input, &out->lines[l]);
+            struct line_wish wish = {tick.rates[f] * part, credit * part, behind ? 0 : allowance};
+            plan_one_line(&planner->fleets[f].lines[l], &snapshot->lines[l], tick.dt, &wish, input->now_us,
+                          &out->lines[l]);
         }
     }
 }

@@ -13,12 +13,14 @@
 #include "core/group.h"
 #include "core/line_share.h"
 
-#define PLAN_AHEAD_US INT64_C(3000000)
+#define PLAN_AHEAD_US    INT64_C(3000000)
+#define DURATION_SHORT_S 1.0 /* of a relaunch, where nothing is known yet: rather too short, so that nobody oversleeps */
 
 struct line_planner_line {
     double serving; /* numbers called, with the fraction */
     int64_t granted;
     double rate;    /* grants per second, smoothed */
+    double called;  /* numbers called per second by the last plan */
 };
 
 struct line_planner_fleet {
@@ -59,7 +61,11 @@ void line_plan(struct line_planner *planner, const struct line_plan_input *input
 /* serving() of CONTRACT.md before it is clamped to the numbers given out. */
 int64_t line_serving(const struct snapshot_line *line, int64_t now_us);
 
-/* What a dependency lets through: its bucket's rate, or what its window does. `rate` is the measured one. */
+/* How long a relaunch is in flight, seconds: the median of the newest cohort that tells; 0 if none does. */
+double line_duration_s(const struct snapshot_dependency *dependency);
+
+/* What a dependency lets through: its bucket's rate, or what its window does, which is the window by the time a relaunch
+ * takes (Little's law) or what was measured, `rate`, and what it takes to fill the free room soon. */
 double line_supply(const struct snapshot_dependency *dependency, double rate);
 
 #endif

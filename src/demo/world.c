@@ -81,7 +81,7 @@ void demo_world_reset_counters(struct demo_world *world)
     world->background_errors = 0;
     world->lost_again = 0;
     for (int i = 0; i < world->config.instances; i++) {
-        world->slots[i].attempts = 0;
+        world->slots[i].attempts = world->slots[i].state == DEMO_LOADING; /* the attempt under way counts */
         world->slots[i].asked = 0;
     }
 }

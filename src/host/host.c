@@ -133,6 +133,11 @@ static bool find_fleet(void *user_data, const char *fleet, size_t *ret_policy, s
     return hg_engine_find_fleet(((struct host *)user_data)->engine, fleet, ret_policy, ret_index);
 }
 
+static bool find_gone_fleet(void *user_data, const char *fleet, size_t *ret_policy)
+{
+    return hg_engine_find_gone_fleet(((struct host *)user_data)->engine, fleet, ret_policy);
+}
+
 static bool find_dependency(void *user_data, const char *dependency, size_t *ret_policy, size_t *ret_index)
 {
     return hg_engine_find_dependency(((struct host *)user_data)->engine, dependency, ret_policy, ret_index);
@@ -167,6 +172,7 @@ struct api_host host_api(struct host *host)
     struct api_host api = {.user_data = host,
                            .ask = ask,
                            .find_fleet = find_fleet,
+                           .find_gone_fleet = find_gone_fleet,
                            .find_dependency = find_dependency,
                            .policy_count = policy_count,
                            .view = view,

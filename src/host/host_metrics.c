@@ -5,7 +5,24 @@
 #include "host/host.h"
 #include "metrics/engine_metrics.h"
 
+#include <malloc.h>
 #include <stdlib.h>
+#include <sys/resource.h>
+
+/* The names that Prometheus client libraries use for any process. */
+static void write_process(struct metrics_text *text)
+{
+    struct rusage usage;
+    struct mallinfo2 heap = mallinfo2();
+    metrics_family(text, "headgate_heap_bytes", "gauge", "Bytes the allocator holds for this process's data.");
+    metrics_sample(text, "headgate_heap_bytes", NULL, (double)(heap.uordblks + heap.hblkhd));
+    if (getrusage(RUSAGE_SELF, &usage) == 0) {
+        double seconds = (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+                         (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+        metrics_family(text, "process_cpu_seconds_total", "counter", "User and system time spent, seconds.");
+        metrics_sample(text, "process_cpu_seconds_total", NULL, seconds);
+    }
+}
 
 static void write_server(struct metrics_text *text, const struct host *host)
 {
@@ -52,6 +69,7 @@ int host_metrics(void *user_data, char **ret_text, size_t *ret_size)
     }
     engine_metrics_write(&text, views, count, hg_engine_counters(host->engine));
     write_server(&text, host);
+    write_process(&text);
     free(views);
     if (text.failed) {
         metrics_finish(&text);

@@ -4,10 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-void loader_error_at(struct loader *loader, int line, int column, const char *path, const char *message)
+void loader_error_at(struct loader *loader, struct place place, const char *path, const char *message)
 {
     struct hg_policy_errors *errors = loader->errors;
-    if (errors->count >= ERRORS_MAX) {
+    if (loader->error_count++ >= ERRORS_PER_FILE_MAX) {
+        errors->more++;
         return;
     }
     struct hg_policy_error *grown = realloc(errors->errors, (errors->count + 1) * sizeof(*grown));
@@ -17,8 +18,11 @@ void loader_error_at(struct loader *loader, int line, int column, const char *pa
     }
     errors->errors = grown;
     struct hg_policy_error *error = &grown[errors->count];
-    *error = (struct hg_policy_error){
-        .file = strdup(loader->file), .line = line, .column = column, .path = strdup(path), .message = strdup(message)};
+    *error = (struct hg_policy_error){.file = strdup(loader->file),
+                                      .line = place.line,
+                                      .column = place.column,
+                                      .path = strdup(path),
+                                      .message = strdup(message)};
     if (error->file == NULL || error->path == NULL || error->message == NULL) {
         free(error->file);
         free(error->path);
@@ -31,14 +35,36 @@ void loader_error_at(struct loader *loader, int line, int column, const char *pa
 
 void loader_error(struct loader *loader, const char *path, const char *format, ...)
 {
-    char message[512];
-    int line, column;
+    char message[MESSAGE_MAX];
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(message, sizeof(message), format, arguments);
     va_end(arguments);
-    positions_find(&loader->positions, path, &line, &column);
-    loader_error_at(loader, line, column, path, message);
+    loader_error_at(loader, positions_find(&loader->positions, path).value, path, message);
+}
+
+void loader_error_key(struct loader *loader, const char *path, const char *format, ...)
+{
+    char message[MESSAGE_MAX];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(message, sizeof(message), format, arguments);
+    va_end(arguments);
+    loader_error_at(loader, positions_find(&loader->positions, path).key, path, message);
+}
+
+bool loader_clean(const struct loader *loader, const char *path)
+{
+    size_t size = strlen(path);
+    for (size_t i = loader->first_error; i < loader->errors->count; i++) {
+        const char *other = loader->errors->errors[i].path;
+        bool inside = strncmp(other, path, size) == 0 &&
+                      (other[size] == '\0' || other[size] == '.' || other[size] == '[');
+        if (inside) {
+            return false;
+        }
+    }
+    return true;
 }
 
 static int by_place(const void *a, const void *b)
@@ -48,7 +74,14 @@ static int by_place(const void *a, const void *b)
     if (files != 0) {
         return files;
     }
-    return left->line != right->line ? left->line - right->line : left->column - right->column;
+    if (left->line != right->line) {
+        return left->line < right->line ? -1 : 1;
+    }
+    if (left->column != right->column) {
+        return left->column < right->column ? -1 : 1;
+    }
+    int paths = strcmp(left->path, right->path);
+    return paths != 0 ? paths : strcmp(left->message, right->message);
 }
 
 void errors_sort(struct hg_policy_errors *errors)
@@ -73,9 +106,10 @@ void hg_policy_errors_print(const struct hg_policy_errors *errors, FILE *out)
 {
     for (size_t i = 0; i < errors->count; i++) {
         const struct hg_policy_error *error = &errors->errors[i];
-        fprintf(out, "%s:%d:%d: %s: %s\n", error->file, error->line, error->column, error->path, error->message);
+        fprintf(out, "%s:%d:%d: %s: %s\n", error->file, error->line, error->column, error->path,
+                error->message);
     }
-    if (errors->count >= ERRORS_MAX) {
-        fprintf(out, "and more: only the first %d are listed\n", ERRORS_MAX);
+    if (errors->more > 0) {
+        fprintf(out, "and %zu more; at most %d of a file are listed\n", errors->more, ERRORS_PER_FILE_MAX);
     }
 }

@@ -1,4 +1,5 @@
-/* The rules of a policy file, once: the validator, the JSON Schema and the reference all come from these tables. */
+/* The rules of a policy file, once: the validator reads these tables, and tests hold the JSON Schema and the
+ * reference in policies/README.md to them. */
 #ifndef POLICY_POLICY_RULES_H
 #define POLICY_POLICY_RULES_H
 
@@ -14,11 +15,11 @@ enum rule_kind {
     RULE_MICRO,    /* a number -> micro-units */
     RULE_ENUM,
     RULE_STRING,
-    RULE_OBJECT,   /* of `object` */
-    RULE_MAP,      /* name -> object of `object` */
-    RULE_COSTS,    /* name -> whole number */
-    RULE_LIST,     /* of objects of `object` */
-    RULE_WORDS,    /* list of strings */
+    RULE_OBJECT, /* of `object` */
+    RULE_MAP,    /* name -> object of `object` */
+    RULE_COSTS,  /* name -> whole number */
+    RULE_LIST,   /* of objects of `object` */
+    RULE_WORDS,  /* list of strings */
     RULE_KIND_COUNT
 };
 
@@ -49,9 +50,13 @@ struct rule {
     int64_t min;   /* in the units of the struct */
     int64_t max;
     int64_t fallback;
-    const char *const *names;  /* RULE_ENUM: NULL-terminated; a name's place modulo `name_count` is its value */
+    const char *const
+        *names; /* RULE_ENUM: NULL-terminated; a name's place modulo `name_count` is its value */
     int64_t name_count;
     enum rule_object object;
+    const char
+        *pattern;     /* RULE_STRING: an extended regular expression that ECMA 262 reads the same, or NULL */
+    const char *form; /* what `pattern` asks for, in words */
     bool required;
     const char *doc;
 };
@@ -71,7 +76,16 @@ const struct rule *rule_find(const struct rule_table *table, const char *key);
 /* The key nearest to `key` by edits, or NULL if none is near. */
 const char *rule_near(const struct rule_table *table, const char *key);
 
-/* Whether two words differ by a slip: at most a third of the letters, two at the most. */
-bool words_near(const char *a, const char *b);
+/* How many letters turn one word into the other, if that may be a slip: at most a third of the letters of
+ * `a`, and two; otherwise WORDS_APART. */
+#define WORDS_APART 1000
+int words_distance(const char *a, const char *b);
+
+/* A number of the struct, as a person writes it in a policy. */
+void rule_format(enum rule_kind kind, int64_t value, char *ret_text, size_t size);
+
+/* Names of policies, dependencies and fleets. */
+#define NAME_PATTERN "^[a-z0-9][a-z0-9._-]{0,62}$"
+#define NAME_FORM    "a name: a-z, 0-9, '.', '_', '-', first a letter or digit, at most 63 bytes"
 
 #endif

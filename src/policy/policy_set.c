@@ -10,59 +10,75 @@
 
 #define SCHEMA_FILE "headgate-policy.schema.json"
 
-static void on_position_error(void *user_data, int line, int column, const char *path, const char *message)
+static void on_position_error(void *user_data, struct place place, const char *path, const char *message)
 {
-    loader_error_at(user_data, line, column, path, message);
+    loader_error_at(user_data, place, path, message);
 }
+
+static const struct place top = {1, 1};
 
 static void parse_text(struct loader *loader, const char *text, size_t size, struct hg_policy *policy)
 {
     json_error_t error;
     if (size > POLICY_FILE_MAX) {
-        loader_error_at(loader, 1, 1, "$", "longer than 1 MiB; split it into several policies");
+        loader_error_at(loader, top, "$", "longer than 1 MiB; split it into several policies");
         return;
     }
-    json_t *root = json_loadb(text, size, JSON_DECODE_ANY, &error);
-    if (root == NULL) {
-        char message[JSON_ERROR_TEXT_LENGTH + 32];
-        snprintf(message, sizeof(message), "not valid JSON: %s", error.text);
-        loader_error_at(loader, error.line < 1 ? 1 : error.line, error.column < 1 ? 1 : error.column, "$", message);
+    char *own = malloc(size + 1);
+    if (own == NULL) {
+        loader->nomem = true;
         return;
     }
-    size_t before = loader->errors->count;
-    int status = positions_scan(&loader->positions, text, size, on_position_error, loader);
-    loader->nomem = loader->nomem || status == HG_E_NOMEM;
-    if (status == 0) {
+    memcpy(own, text, size);
+    own[size] = '\0';
+    int status = positions_scan(&loader->positions, own, size, on_position_error, loader);
+    json_t *root =
+        status == 0 ? json_loadb(own, size, JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL, &error) : NULL;
+    if (root != NULL) {
         policy_read(loader, root, policy);
-        if (loader->errors->count == before) {
-            policy_check(loader, policy);
-        }
+        policy_check(loader, policy);
+    } else if (status == 0) {
+        loader_error_at(loader, (struct place){error.line, error.column}, "$", error.text);
     }
+    loader->nomem = loader->nomem || status == HG_E_NOMEM;
     json_decref(root);
+    free(own);
 }
 
 /* Names are unique across files, or a request could not tell which is meant. */
-static void check_unique(struct loader *loader, const struct hg_policy_set *set, const struct hg_policy *policy)
+static void report_taken(struct loader *loader, const char *parent, const char *name, const char *what,
+                         const char *file)
 {
     char path[POLICY_PATH_MAX];
+    path_member(path, parent, name);
+    loader_error_key(loader, path, "this name is taken by %s; give each %s its own", file, what);
+}
+
+static void check_unique(struct loader *loader, const struct hg_policy_set *set,
+                         const struct hg_policy *policy)
+{
     for (size_t i = 0; i + 1 < set->policy_count; i++) {
         const struct hg_policy *other = &set->policies[i];
+        if (policy->file != NULL && other->file != NULL && strcmp(policy->file, other->file) == 0) {
+            loader_error(loader, "$", "this file was given twice; name it once");
+            return;
+        }
         if (policy->name != NULL && other->name != NULL && strcmp(other->name, policy->name) == 0) {
-            loader_error(loader, "$.policy", "this name is taken by %s; give each policy its own", other->file);
+            loader_error(loader, "$.policy", "this name is taken by %s; give each policy its own",
+                         other->file);
         }
         for (size_t a = 0; a < other->dependency_count; a++) {
             for (size_t b = 0; b < policy->dependency_count; b++) {
                 if (strcmp(other->dependencies[a].name, policy->dependencies[b].name) == 0) {
-                    snprintf(path, sizeof(path), "$.dependencies.%s", policy->dependencies[b].name);
-                    loader_error(loader, path, "this name is taken by %s; give each dependency its own", other->file);
+                    report_taken(loader, "$.dependencies", policy->dependencies[b].name, "dependency",
+                                 other->file);
                 }
             }
         }
         for (size_t a = 0; a < other->fleet_count; a++) {
             for (size_t b = 0; b < policy->fleet_count; b++) {
                 if (strcmp(other->fleets[a].name, policy->fleets[b].name) == 0) {
-                    snprintf(path, sizeof(path), "$.fleets.%s", policy->fleets[b].name);
-                    loader_error(loader, path, "this name is taken by %s; give each fleet its own", other->file);
+                    report_taken(loader, "$.fleets", policy->fleets[b].name, "fleet", other->file);
                 }
             }
         }
@@ -72,7 +88,12 @@ static void check_unique(struct loader *loader, const struct hg_policy_set *set,
 static void add_text(const char *file, const char *text, size_t size, struct hg_policy_set *set,
                      struct hg_policy_errors *errors, bool *nomem)
 {
-    struct loader loader = {.file = file, .errors = errors};
+    struct loader loader = {.file = file, .errors = errors, .first_error = errors->count};
+    if (set->policy_count == HG_POLICIES_MAX) {
+        loader_error_at(&loader, top, "$", "one policy too many; at most 64 in a set");
+        *nomem = *nomem || loader.nomem;
+        return;
+    }
     struct hg_policy *grown = realloc(set->policies, (set->policy_count + 1) * sizeof(*grown));
     if (grown == NULL) {
         *nomem = true;
@@ -81,12 +102,8 @@ static void add_text(const char *file, const char *text, size_t size, struct hg_
     set->policies = grown;
     struct hg_policy *policy = &grown[set->policy_count++];
     memset(policy, 0, sizeof(*policy));
-    if (set->policy_count > HG_POLICIES_MAX) {
-        loader_error_at(&loader, 1, 1, "$", "too many policies; at most 64 in a set");
-    } else {
-        parse_text(&loader, text, size, policy);
-        check_unique(&loader, set, policy);
-    }
+    parse_text(&loader, text, size, policy);
+    check_unique(&loader, set, policy);
     positions_finish(&loader.positions);
     *nomem = *nomem || loader.nomem;
 }
@@ -94,11 +111,12 @@ static void add_text(const char *file, const char *text, size_t size, struct hg_
 static void add_io_error(const char *file, const char *what, struct hg_policy_errors *errors, bool *nomem)
 {
     struct loader loader = {.file = file, .errors = errors};
-    loader_error_at(&loader, 1, 1, "$", what);
+    loader_error_at(&loader, top, "$", what);
     *nomem = *nomem || loader.nomem;
 }
 
-static void add_file(const char *file, struct hg_policy_set *set, struct hg_policy_errors *errors, bool *nomem)
+static void add_file(const char *file, struct hg_policy_set *set, struct hg_policy_errors *errors,
+                     bool *nomem)
 {
     FILE *in = fopen(file, "rb");
     if (in == NULL) {
@@ -125,7 +143,8 @@ static void add_file(const char *file, struct hg_policy_set *set, struct hg_poli
 static int is_policy(const struct dirent *entry)
 {
     size_t size = strlen(entry->d_name);
-    return size > 5 && strcmp(entry->d_name + size - 5, ".json") == 0 && strcmp(entry->d_name, SCHEMA_FILE) != 0;
+    return size > 5 && entry->d_name[0] != '.' && strcmp(entry->d_name + size - 5, ".json") == 0 &&
+           strcmp(entry->d_name, SCHEMA_FILE) != 0;
 }
 
 static int by_bytes(const struct dirent **a, const struct dirent **b)
@@ -139,12 +158,14 @@ static void add_directory(const char *directory, struct hg_policy_set *set, stru
     struct dirent **entries = NULL;
     int count = scandir(directory, &entries, is_policy, by_bytes);
     if (count <= 0) {
-        add_io_error(directory, count == 0 ? "no *.json file in this directory; add a policy" : strerror(errno), errors,
+        add_io_error(directory,
+                     count == 0 ? "no *.json file in this directory; add a policy" : strerror(errno), errors,
                      nomem);
     }
     for (int i = 0; i < count; i++) {
         char file[4096];
-        snprintf(file, sizeof(file), "%s/%s", directory, entries[i]->d_name);
+        bool slash = directory[strlen(directory) - 1] == '/';
+        snprintf(file, sizeof(file), "%s%s%s", directory, slash ? "" : "/", entries[i]->d_name);
         add_file(file, set, errors, nomem);
         free(entries[i]);
     }

@@ -1,50 +1,19 @@
 #include "policy/policy_loader.h"
 
 #include <math.h>
+#include <regex.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const struct {
-    const char *unit;
-    int64_t us;
-} units[] = {{"us", 1}, {"ms", 1000}, {"s", 1000000}, {"m", 60000000}, {"h", INT64_C(3600000000)}};
-
-bool duration_parse(const char *text, int64_t *ret_us)
-{
-    char *end = NULL;
-    if (text[0] < '0' || text[0] > '9') {
-        return false;
-    }
-    double number = strtod(text, &end);
-    for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
-        double us = number * (double)units[i].us;
-        if (strcmp(end, units[i].unit) == 0 && us < 9e15 && us == floor(us)) {
-            *ret_us = (int64_t)us;
-            return true;
-        }
-    }
-    return false;
-}
-
-static void format_duration(int64_t us, char *ret_text, size_t size)
-{
-    size_t best = 0;
-    for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
-        best = us % units[i].us == 0 && us != 0 ? i : best;
-    }
-    best = us == 0 ? 2 : best;
-    snprintf(ret_text, size, "%lld%s", (long long)(us / units[best].us), units[best].unit);
-}
-
 /* A number of the struct, as a person writes it in a policy. */
-static void format_bound(enum rule_kind kind, int64_t value, char *ret_text, size_t size)
+void rule_format(enum rule_kind kind, int64_t value, char *ret_text, size_t size)
 {
     if (kind == RULE_DURATION) {
-        format_duration(value, ret_text, size);
+        duration_format(value, ret_text, size);
     } else if (kind == RULE_RATE || kind == RULE_SHARE) {
-        snprintf(ret_text, size, "%g", (double)value / 1000);
+        snprintf(ret_text, size, "%.15g", (double)value / 1000);
     } else if (kind == RULE_MICRO) {
-        snprintf(ret_text, size, "%g", (double)value / 1e6);
+        snprintf(ret_text, size, "%.15g", (double)value / 1e6);
     } else {
         snprintf(ret_text, size, "%lld", (long long)value);
     }
@@ -58,7 +27,7 @@ static const char *type_name(const json_t *json)
     case JSON_ARRAY:
         return "a list";
     case JSON_STRING:
-        return "a string";
+        return "a text";
     case JSON_INTEGER:
     case JSON_REAL:
         return "a number";
@@ -78,16 +47,12 @@ char *loader_copy(struct loader *loader, const char *text)
     return copy;
 }
 
-static void set_number(struct loader *loader, const char *path, const struct rule *rule, int64_t value, void *base)
+static void report_range(struct loader *loader, const char *path, const struct rule *rule)
 {
-    if (value < rule->min || value > rule->max) {
-        char min[40], max[40];
-        format_bound(rule->kind, rule->min, min, sizeof(min));
-        format_bound(rule->kind, rule->max, max, sizeof(max));
-        loader_error(loader, path, "out of range; write a value from %s to %s", min, max);
-        return;
-    }
-    memcpy((char *)base + rule->offset, &value, sizeof(value));
+    char min[40], max[40];
+    rule_format(rule->kind, rule->min, min, sizeof(min));
+    rule_format(rule->kind, rule->max, max, sizeof(max));
+    loader_error(loader, path, "out of range; write a value from %s to %s", min, max);
 }
 
 static void read_number(struct loader *loader, const json_t *json, const char *path, const struct rule *rule,
@@ -98,30 +63,39 @@ static void read_number(struct loader *loader, const json_t *json, const char *p
         loader_error(loader, path, "must be a number, is %s", type_name(json));
         return;
     }
-    double scaled = json_number_value(json) * scale;
-    double rounded = nearbyint(scaled);
-    if (fabs(scaled) > 9e15) {
-        rounded = scaled > 0 ? 9e15 : -9e15;
-    } else if (fabs(scaled - rounded) > 1e-6 * (1 + fabs(scaled)) * 1e-3) {
-        loader_error(loader, path, rule->kind == RULE_INTEGER ? "must be a whole number" : "must be a multiple of %g",
-                     1 / scale);
-        return;
+    double number = json_number_value(json), rounded = nearbyint(number * scale);
+    if (number < (double)rule->min / scale || number > (double)rule->max / scale) {
+        report_range(loader, path, rule);
+    } else if (rule->kind == RULE_INTEGER && number != rounded) {
+        loader_error(loader, path, "must be a whole number");
+    } else if (fabs(number * scale - rounded) > 1e-9 * (1 + fabs(rounded))) {
+        loader_error(loader, path, "too fine; round it to a multiple of %g", 1 / scale);
+    } else {
+        int64_t value = (int64_t)rounded;
+        memcpy((char *)base + rule->offset, &value, sizeof(value));
     }
-    set_number(loader, path, rule, (int64_t)rounded, base);
 }
 
-static void read_duration(struct loader *loader, const json_t *json, const char *path, const struct rule *rule,
-                          void *base)
+static void read_duration(struct loader *loader, const json_t *json, const char *path,
+                          const struct rule *rule, void *base)
 {
-    int64_t value_us;
-    if (!json_is_string(json) || !duration_parse(json_string_value(json), &value_us)) {
-        loader_error(loader, path, "must be a duration with a unit: a string such as \"250ms\", \"30s\", \"5m\", \"1h\"");
-        return;
+    int64_t us;
+    enum duration_verdict verdict =
+        json_is_string(json) ? duration_parse(json_string_value(json), &us) : DURATION_MALFORMED;
+    if (verdict == DURATION_MALFORMED) {
+        loader_error(loader, path,
+                     "must be a duration with a unit: a text such as \"250ms\", \"30s\", \"5m\", \"1h\"");
+    } else if (verdict == DURATION_TOO_FINE) {
+        loader_error(loader, path, "too fine; round it to whole milliseconds");
+    } else if (us < rule->min || us > rule->max) {
+        report_range(loader, path, rule);
+    } else {
+        memcpy((char *)base + rule->offset, &us, sizeof(us));
     }
-    set_number(loader, path, rule, value_us, base);
 }
 
-static void read_enum(struct loader *loader, const json_t *json, const char *path, const struct rule *rule, void *base)
+static void read_enum(struct loader *loader, const json_t *json, const char *path, const struct rule *rule,
+                      void *base)
 {
     char choices[128] = "";
     const char *text = json_is_string(json) ? json_string_value(json) : "";
@@ -139,23 +113,41 @@ static void read_enum(struct loader *loader, const json_t *json, const char *pat
     loader_error(loader, path, "must be one of %s", choices);
 }
 
+bool loader_matches(struct loader *loader, const char *text, const char *pattern)
+{
+    regex_t compiled;
+    if (regcomp(&compiled, pattern, REG_EXTENDED | REG_NOSUB) != 0) {
+        loader->nomem = true; /* the patterns are ours: nothing else can be wrong with them */
+        return true;
+    }
+    int status = regexec(&compiled, text, 0, NULL, 0);
+    regfree(&compiled);
+    loader->nomem = loader->nomem || status == REG_ESPACE;
+    return status != REG_NOMATCH;
+}
+
 static void read_string(struct loader *loader, const json_t *json, const char *path, const struct rule *rule,
                         void *base)
 {
     if (!json_is_string(json)) {
-        loader_error(loader, path, "must be a string, is %s", type_name(json));
+        loader_error(loader, path, "must be a text in double quotes, is %s", type_name(json));
         return;
     }
-    int64_t size = (int64_t)strlen(json_string_value(json));
+    const char *text = json_string_value(json);
+    int64_t size = (int64_t)strlen(text);
     if (rule->max > 0 && (size < rule->min || size > rule->max)) {
-        loader_error(loader, path, "must have %lld to %lld bytes, has %lld", (long long)rule->min, (long long)rule->max,
-                     (long long)size);
+        loader_error(loader, path, "must have %lld to %lld bytes, has %lld", (long long)rule->min,
+                     (long long)rule->max, (long long)size);
+        return;
+    }
+    if (rule->pattern != NULL && !loader_matches(loader, text, rule->pattern)) {
+        loader_error(loader, path, "must be %s", rule->form);
         return;
     }
     if (rule->offset != NO_OFFSET) {
-        char **text = (char **)(void *)((char *)base + rule->offset);
-        free(*text);
-        *text = loader_copy(loader, json_string_value(json));
+        char **kept = (char **)(void *)((char *)base + rule->offset);
+        free(*kept);
+        *kept = loader_copy(loader, text);
     }
 }
 
@@ -167,8 +159,9 @@ bool loader_map(struct loader *loader, const json_t *json, const char *path, con
     }
     int64_t count = (int64_t)json_object_size(json);
     if (count < rule->min || count > rule->max) {
-        loader_error(loader, path, "must have %lld to %lld members, has %lld", (long long)rule->min,
-                     (long long)rule->max, (long long)count);
+        loader_error(loader, path, "must have %lld to %lld members, has %lld; %s", (long long)rule->min,
+                     (long long)rule->max, (long long)count,
+                     count < rule->min ? "add one" : "split the policy");
         return false;
     }
     return true;
@@ -220,7 +213,40 @@ void loader_defaults(const struct rule_table *table, void *base)
     }
 }
 
-void loader_object(struct loader *loader, const json_t *json, const char *path, enum rule_object object, void *base)
+/* An object of this table that would know the key, or NULL. */
+static const char *find_home(const struct rule_table *table, const char *key)
+{
+    for (size_t i = 0; i < table->count; i++) {
+        const struct rule *rule = &table->rules[i];
+        if (rule->kind == RULE_OBJECT && rule_find(&rule_tables[rule->object], key) != NULL) {
+            return rule->key;
+        }
+    }
+    return NULL;
+}
+
+static void report_unknown(struct loader *loader, const char *path, const struct rule_table *table,
+                           const char *key)
+{
+    char known[400] = "";
+    const char *home = find_home(table, key), *near = rule_near(table, key);
+    if (near != NULL) {
+        loader_error_key(loader, path, "unknown key; did you mean \"%s\"?", near);
+        return;
+    }
+    if (home != NULL) {
+        loader_error_key(loader, path, "unknown key; it belongs inside \"%s\"", home);
+        return;
+    }
+    for (size_t i = 0; i < table->count; i++) {
+        size_t used = strlen(known);
+        snprintf(known + used, sizeof(known) - used, "%s%s", i > 0 ? ", " : "", table->rules[i].key);
+    }
+    loader_error_key(loader, path, "unknown key; remove it (known here: %s)", known);
+}
+
+void loader_object(struct loader *loader, const json_t *json, const char *path, enum rule_object object,
+                   void *base)
 {
     const struct rule_table *table = &rule_tables[object];
     const char *key;
@@ -230,21 +256,20 @@ void loader_object(struct loader *loader, const json_t *json, const char *path, 
         loader_error(loader, path, "must be an object, is %s", type_name(json));
         return;
     }
-    json_object_foreach ((json_t *)json, key, value) {
-        snprintf(inner, sizeof(inner), "%s.%s", path, key);
+    json_object_foreach((json_t *)json, key, value)
+    {
         const struct rule *rule = rule_find(table, key);
-        const char *near = rule == NULL ? rule_near(table, key) : NULL;
+        path_member(inner, path, key);
         if (rule != NULL) {
             read_value(loader, value, inner, rule, base);
-        } else if (near != NULL) {
-            loader_error(loader, inner, "unknown key; did you mean \"%s\"?", near);
         } else {
-            loader_error(loader, inner, "unknown key; remove it (known in a %s: see policies/README.md)", table->name);
+            report_unknown(loader, inner, table, key);
         }
     }
     for (size_t i = 0; i < table->count; i++) {
         if (table->rules[i].required && json_object_get(json, table->rules[i].key) == NULL) {
-            loader_error(loader, path, "\"%s\" is missing: %s", table->rules[i].key, table->rules[i].doc);
+            loader_error(loader, path, "\"%s\" is missing; add it: %s", table->rules[i].key,
+                         table->rules[i].doc);
         }
     }
 }

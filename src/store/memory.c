@@ -1,10 +1,9 @@
 /* memory: one controller's state, gone with it. Groups are applied at once and answered from the loop. */
 #include "headgate/errors.h"
-#include "store/state.h"
+#include "store/shelves.h"
 #include "store/store_memory.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 struct job {
     struct job *next;
@@ -14,18 +13,12 @@ struct job {
     void *user_data;
 };
 
-struct shelf {
-    char policy[HG_NAME_MAX + 1];
-    struct state *state;
-};
-
 struct memory {
     struct store store;
     struct store_options options;
     uv_idle_t idle; /* runs while answers are due */
     uv_timer_t hello;
-    struct shelf shelves[2 * HG_POLICIES_MAX];
-    size_t shelf_count;
+    struct shelves shelves;
     struct job *first;
     struct job *last;
     struct group_reply reply;
@@ -44,26 +37,6 @@ static int64_t now_us(const struct memory *memory)
     return now.tv_sec * 1000000 + now.tv_usec;
 }
 
-static struct state *find_state(struct memory *memory, const char *policy)
-{
-    for (size_t i = 0; i < memory->shelf_count; i++) {
-        if (strcmp(memory->shelves[i].policy, policy) == 0) {
-            return memory->shelves[i].state;
-        }
-    }
-    if (memory->shelf_count == sizeof(memory->shelves) / sizeof(memory->shelves[0])) {
-        return NULL;
-    }
-    struct shelf *shelf = &memory->shelves[memory->shelf_count];
-    if (state_create(&shelf->state) != 0) {
-        return NULL;
-    }
-    memset(shelf->policy, 0, sizeof(shelf->policy));
-    memcpy(shelf->policy, policy, strnlen(policy, HG_NAME_MAX));
-    memory->shelf_count++;
-    return shelf->state;
-}
-
 static void run_cb(uv_idle_t *idle)
 {
     struct memory *memory = idle->data;
@@ -73,7 +46,7 @@ static void run_cb(uv_idle_t *idle)
         memory->last = NULL;
         uv_idle_stop(idle);
     }
-    struct state *state = find_state(memory, job->group->policy);
+    struct state *state = shelves_find(&memory->shelves, job->group->policy);
     if (state == NULL) {
         memory->reply.status = HG_E_STORE_FULL;
         memory->reply.op_count = 0;
@@ -111,8 +84,10 @@ static void hello_cb(uv_timer_t *timer)
     }
 }
 
-static int memory_create(const struct store_options *options, struct store **ret_store)
+static int memory_create(const struct store_options *options, struct store **ret_store, char *ret_error, size_t error_size)
 {
+    (void)ret_error;
+    (void)error_size;
     struct memory *memory = calloc(1, sizeof(*memory));
     if (memory == NULL) {
         return HG_E_NOMEM;
@@ -140,9 +115,7 @@ static void closed_cb(uv_handle_t *handle)
         free(memory->first);
         memory->first = next;
     }
-    for (size_t i = 0; i < memory->shelf_count; i++) {
-        state_destroy(memory->shelves[i].state);
-    }
+    shelves_finish(&memory->shelves);
     void (*on_closed)(void *user_data) = memory->on_closed;
     void *user_data = memory->closed_data;
     free(memory);

@@ -1,7 +1,7 @@
 /* The Redis store: one group is one EVALSHA, at most GROUPS_UNDER_WAY of them at the server; others wait
  * here. */
 #include "headgate/errors.h"
-#include "store/redis_encode.h"
+#include "store/group_encode.h"
 #include "store/redis_link.h"
 #include "store/redis_reply.h"
 #include "store/redis_script.h"
@@ -150,7 +150,7 @@ static int send_job(struct job *job, bool whole)
     if (context == NULL) {
         return HG_E_STORE_AWAY;
     }
-    int status = redis_encode(job->group, injected_us(store), &data, &size);
+    int status = group_encode(job->group, injected_us(store), &data, &size);
     if (status != 0) {
         return status;
     }
@@ -241,8 +241,10 @@ static void on_link_state(void *user_data, int status, const char *text)
     }
 }
 
-static int redis_create(const struct store_options *options, struct store **ret_store)
+static int redis_create(const struct store_options *options, struct store **ret_store, char *ret_error, size_t error_size)
 {
+    (void)ret_error;
+    (void)error_size;
     struct redis_store *store = calloc(1, sizeof(*store));
     if (store == NULL) {
         return HG_E_NOMEM;

@@ -134,11 +134,15 @@ static void info_field(const char *info, const char *name, char *ret_value, size
     }
 }
 
-static const char *eviction_mend(const char *policy)
+/* Gives the link up when `policy` would throw permits away. */
+static void evicts(struct redis_link *link, const char *policy)
 {
-    return policy[0] == '\0' || strcmp(policy, "noeviction") == 0
-               ? NULL
-               : "maxmemory-policy would evict permits: set it to noeviction";
+    if (policy[0] == '\0' || strcmp(policy, "noeviction") == 0) {
+        return;
+    }
+    char why[160];
+    snprintf(why, sizeof(why), "maxmemory-policy %.40s would evict permits: set it to noeviction", policy);
+    give_up(link, HG_E_STORE_UNFIT, why);
 }
 
 static void info_cb(redisAsyncContext *context, void *reply_data, void *user_data)
@@ -158,8 +162,8 @@ static void info_cb(redisAsyncContext *context, void *reply_data, void *user_dat
         give_up(context->data, HG_E_STORE_UNFIT, "too old: Redis 6.2 or newer is needed");
     } else if (role[0] != '\0' && strcmp(role, "master") != 0) {
         give_up(context->data, HG_E_STORE_UNFIT, "a replica takes no writes: name the primary in the URL");
-    } else if (eviction_mend(policy) != NULL) {
-        give_up(context->data, HG_E_STORE_UNFIT, eviction_mend(policy));
+    } else {
+        evicts(context->data, policy);
     }
 }
 
@@ -173,9 +177,7 @@ static void config_cb(redisAsyncContext *context, void *reply_data, void *user_d
         reply->elements < 2 || reply->element[1]->type != REDIS_REPLY_STRING) {
         return;
     }
-    if (eviction_mend(reply->element[1]->str) != NULL) {
-        give_up(link, HG_E_STORE_UNFIT, eviction_mend(reply->element[1]->str));
-    }
+    evicts(link, reply->element[1]->str);
 }
 
 static void script_cb(redisAsyncContext *context, void *reply_data, void *user_data)

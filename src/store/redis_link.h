@@ -11,7 +11,7 @@
 
 #include <uv.h>
 
-#define REDIS_ANSWER_MS    2000 /* a handshake or a group without an answer for so long: away */
+#define REDIS_ANSWER_MS    1000 /* a handshake or a group without an answer for so long: away */
 #define REDIS_RETRY_MIN_MS 50
 #define REDIS_RETRY_MAX_MS 3000
 

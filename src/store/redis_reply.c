@@ -1,161 +1,9 @@
 #include "store/redis_reply.h"
 #include "headgate/errors.h"
+#include "store/pack.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-/* Once `failed`, every further read yields 0, "" or false: the callers check once, at the end. */
-struct reader {
-    const unsigned char *at;
-    size_t left;
-    bool failed;
-    bool no_memory;
-};
-
-static uint64_t take(struct reader *reader, size_t width)
-{
-    if (reader->failed || reader->left < width) {
-        reader->failed = true;
-        return 0;
-    }
-    uint64_t value = 0;
-    for (size_t i = 0; i < width; i++) {
-        value = value << 8 | reader->at[i];
-    }
-    reader->at += width;
-    reader->left -= width;
-    return value;
-}
-
-static int64_t bounded(struct reader *reader, int64_t value)
-{
-    if (value < -TIME_NEVER_US || value > TIME_NEVER_US) {
-        reader->failed = true;
-        return 0;
-    }
-    return value;
-}
-
-static int64_t read_int(struct reader *reader)
-{
-    uint64_t tag = take(reader, 1);
-    if (tag <= 0x7f) {
-        return (int64_t)tag;
-    }
-    if (tag >= 0xe0) {
-        return (int64_t)tag - 256;
-    }
-    switch (tag) {
-    case 0xcc:
-    case 0xcd:
-    case 0xce:
-        return (int64_t)take(reader, (size_t)1 << (tag - 0xcc));
-    case 0xcf: {
-        uint64_t value = take(reader, 8);
-        return bounded(reader, value > INT64_MAX ? INT64_MAX : (int64_t)value);
-    }
-    case 0xd0:
-        return (int8_t)take(reader, 1);
-    case 0xd1:
-        return (int16_t)take(reader, 2);
-    case 0xd2:
-        return (int32_t)take(reader, 4);
-    case 0xd3:
-        return bounded(reader, (int64_t)take(reader, 8));
-    default:
-        reader->failed = true;
-        return 0;
-    }
-}
-
-/* An integer within [low, high]: for what becomes an enum, an index or a status. */
-static int read_within(struct reader *reader, int low, int high)
-{
-    int64_t value = read_int(reader);
-    if (value < low || value > high) {
-        reader->failed = true;
-        return low > 0 ? low : 0;
-    }
-    return (int)value;
-}
-
-static bool read_bool(struct reader *reader)
-{
-    uint64_t tag = take(reader, 1);
-    if (tag != 0xc2 && tag != 0xc3) {
-        reader->failed = true;
-    }
-    return tag == 0xc3;
-}
-
-static size_t read_array(struct reader *reader, size_t most)
-{
-    uint64_t tag = take(reader, 1);
-    uint64_t count = 0;
-    if (tag >= 0x90 && tag <= 0x9f) {
-        count = tag & 0x0f;
-    } else if (tag == 0xdc) {
-        count = take(reader, 2);
-    } else if (tag == 0xdd) {
-        count = take(reader, 4);
-    } else if (tag != 0x80) { /* an empty Lua table may be either */
-        reader->failed = true;
-    }
-    if (count > most) {
-        reader->failed = true;
-    }
-    return reader->failed ? 0 : (size_t)count;
-}
-
-/* An array of exactly `count`. */
-static void read_tuple(struct reader *reader, size_t count)
-{
-    if (read_array(reader, count) != count) {
-        reader->failed = true;
-    }
-}
-
-/* The bytes of a text without NUL, at most `most` long; they stay in the buffer. */
-static const char *read_bytes(struct reader *reader, size_t most, size_t *ret_size)
-{
-    uint64_t tag = take(reader, 1);
-    uint64_t size = 0;
-    if (tag >= 0xa0 && tag <= 0xbf) {
-        size = tag & 0x1f;
-    } else if (tag >= 0xd9 && tag <= 0xdb) {
-        size = take(reader, (size_t)1 << (tag - 0xd9));
-    } else {
-        reader->failed = true;
-    }
-    if (reader->failed || size > most || size > reader->left || memchr(reader->at, 0, (size_t)size) != NULL) {
-        reader->failed = true;
-        *ret_size = 0;
-        return "";
-    }
-    const char *bytes = (const char *)reader->at;
-    reader->at += size;
-    reader->left -= (size_t)size;
-    *ret_size = (size_t)size;
-    return bytes;
-}
-
-/* Into an array of `most` + 1 bytes. */
-static void read_text(struct reader *reader, char *ret_text, size_t most)
-{
-    size_t size;
-    const char *bytes = read_bytes(reader, most, &size);
-    memcpy(ret_text, bytes, size);
-    ret_text[size] = '\0';
-}
-
-static char *read_copy(struct reader *reader, size_t most)
-{
-    size_t size;
-    const char *bytes = read_bytes(reader, most, &size);
-    char *copy = strndup(bytes, size);
-    reader->no_memory = reader->no_memory || copy == NULL;
-    return copy;
-}
 
 static void read_reasons(struct reader *reader, char reasons[REASONS_KEPT][REASON_MAX + 1])
 {
@@ -167,7 +15,7 @@ static void read_reasons(struct reader *reader, char reasons[REASONS_KEPT][REASO
 
 static void read_items(struct reader *reader, struct op_reply *op)
 {
-    read_text(reader, op->cursor, HG_INSTANCE_MAX);
+    read_text(reader, op->cursor, LIST_CURSOR_MAX);
     size_t count = read_array(reader, LIST_PAGE_MAX);
     if (count == 0) {
         return;

@@ -33,6 +33,11 @@ size_t state_record_count(const struct state *state)
     return state->record_count;
 }
 
+int64_t state_fence(const struct state *state)
+{
+    return state->fence;
+}
+
 /* now = max(last, clock): a step back freezes the store's clock for at most CLOCK_STEP_CAP_US. */
 static void read_clock(struct state *state, int64_t raw_now_us)
 {
@@ -43,6 +48,9 @@ static void read_clock(struct state *state, int64_t raw_now_us)
             state->offset_us += back_us;
         }
         now_us = state->last_us;
+    }
+    if (state->last_us != 0 && now_us - state->last_us > STORE_GAP_US) {
+        state->returned_us = now_us;
     }
     state->now_us = state->last_us = now_us;
 }
@@ -64,24 +72,28 @@ static void settle(struct state *state)
         int64_t pace = dependency->paced ? bucket_settle(&dependency->pace, state->now_us) : 0;
         int64_t room = dependency->window < dependency->in_flight_max ? dependency->window : dependency->in_flight_max;
         if (dependency->in_flight < room) {
-            dependency->spilled += dependency->paced ? pace : ceiling;
+            dependency->spilled = (dependency->spilled + (dependency->paced ? pace : ceiling)) % SPILLED_MODULUS;
         }
     }
 }
 
+/* Those due when the group begins; what becomes due by this waits for the next group. */
 static void take_due(struct state *state)
 {
-    for (size_t step = 0; step < DUE_STEP_MAX && state->due_count > 0; step++) {
-        if (state->due[0]->due_us > state->now_us) {
-            break;
-        }
-        permit_due(state, state->due[0]);
+    struct record *records[DUE_STEP_MAX];
+    size_t count = 0;
+    while (count < DUE_STEP_MAX && state->due_count > 0 && state->due[0]->due_us <= state->now_us) {
+        records[count] = state->due[0];
+        (void)record_set_due(state, records[count++], 0);
+    }
+    for (size_t i = 0; i < count; i++) {
+        permit_due(state, records[i]);
     }
     notes_drop_expired(state);
 }
 
 /* Gone fleets drain: they are found, but get no new permits. */
-static size_t find_fleet(const struct state *state, const char *name)
+size_t state_find_fleet(const struct state *state, const char *name)
 {
     for (size_t f = 0; f < STATE_FLEETS_MAX; f++) {
         if (state->fleets[f].used && strcmp(state->fleets[f].name, name) == 0) {
@@ -113,7 +125,7 @@ static void apply_to_fleet(struct state *state, const struct op *op, struct op_r
         reply->limit = LIMIT_STORE;
         return;
     }
-    size_t fleet = find_fleet(state, op->fleet);
+    size_t fleet = state_find_fleet(state, op->fleet);
     if (fleet == STATE_FLEETS_MAX) {
         reply->status = HG_E_NOT_FOUND;
         return;
@@ -186,6 +198,17 @@ static void apply(struct state *state, const struct op *op, struct op_reply *rep
     }
 }
 
+/* A CONFIGURE may have moved the dependencies since the operation before it was told its limit. */
+static void number_limits(struct state *state, struct group_reply *reply)
+{
+    for (size_t i = 0; i < reply->op_count; i++) {
+        struct op_reply *op = &reply->ops[i];
+        const struct state_dependency *dependency =
+            op->limit_dependency > 0 ? state_dependency_by_uid(state, op->limit_dependency) : NULL;
+        op->limit_dependency = dependency == NULL ? -1 : (int)(dependency - state->dependencies);
+    }
+}
+
 void state_apply(struct state *state, int64_t raw_now_us, const struct group *group, struct group_reply *ret_reply)
 {
     read_clock(state, raw_now_us);
@@ -196,9 +219,10 @@ void state_apply(struct state *state, int64_t raw_now_us, const struct group *gr
     ret_reply->op_count = group->op_count;
     for (size_t i = 0; i < group->op_count; i++) {
         memset(&ret_reply->ops[i], 0, sizeof(ret_reply->ops[i]));
-        ret_reply->ops[i].limit_dependency = -1;
         ret_reply->ops[i].outcome = OUTCOME_NONE;
         apply(state, &group->ops[i], &ret_reply->ops[i]);
     }
+    number_limits(state, ret_reply);
+    record_fit(state);
     state_snapshot(state, &ret_reply->snapshot);
 }

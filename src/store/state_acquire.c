@@ -47,7 +47,7 @@ static void enqueue(struct state *state, struct record *record, const char *boot
 
 struct hurdle {
     enum limit limit;
-    int dependency;
+    int64_t dependency; /* uid; 0: none */
     int64_t wait_us;
 };
 
@@ -88,7 +88,7 @@ static enum limit check_need(const struct state_dependency *dependency, int64_t 
 
 static struct hurdle find_hurdle(struct state *state, const struct state_fleet *fleet, bool priority)
 {
-    struct hurdle hurdle = {.limit = LIMIT_NONE, .dependency = -1};
+    struct hurdle hurdle = {.limit = LIMIT_NONE};
     for (size_t n = 0; n < fleet->need_count; n++) {
         const struct state_dependency *dependency = state_dependency_by_uid(state, fleet->needs[n].dependency);
         if (dependency == NULL) {
@@ -97,7 +97,7 @@ static struct hurdle find_hurdle(struct state *state, const struct state_fleet *
         enum limit limit = check_need(dependency, fleet->needs[n].cost, priority, &hurdle.wait_us);
         if (hurdle.limit == LIMIT_NONE && limit != LIMIT_NONE) {
             hurdle.limit = limit;
-            hurdle.dependency = (int)(dependency - state->dependencies);
+            hurdle.dependency = dependency->uid;
         }
     }
     if (hurdle.wait_us == INT64_MAX) {
@@ -155,6 +155,7 @@ static bool grant(struct state *state, struct record *record)
     record->granted_us = state->now_us;
     record->until_us = state->now_us + fleet->lease_us;
     record->outcome = OUTCOME_NONE;
+    record->superseded = false;
     return true;
 }
 
@@ -164,14 +165,14 @@ static void try_grant(struct state *state, struct record *record, const struct o
     struct state_fleet *fleet = &state->fleets[record->fleet];
     struct state_line *line = &fleet->lines[record->line];
     bool called = record->number <= state_line_serving(line, state->now_us) && !fleet->paused && !fleet->held;
-    struct hurdle hurdle = {.limit = LIMIT_NONE, .dependency = -1};
+    struct hurdle hurdle = {.limit = LIMIT_NONE};
     if (called || op->priority) {
         hurdle = find_hurdle(state, fleet, op->priority);
     } else {
         hurdle.limit = fleet->paused ? LIMIT_PAUSED : fleet->held ? LIMIT_AFTER : LIMIT_LINE;
     }
     reply->limit = hurdle.limit;
-    reply->limit_dependency = hurdle.dependency;
+    reply->limit_dependency = (int)hurdle.dependency; /* a uid until the group is done */
     if (hurdle.limit == LIMIT_NONE || op->observe) {
         if (!grant(state, record)) {
             reply->status = HG_E_STORE_FULL;
@@ -198,7 +199,7 @@ static bool superseded(struct state *state, struct record *record, const struct 
     }
     char reason[REASON_MAX + 1];
     snprintf(reason, sizeof(reason), "superseded by boot_id %s", op->boot_id);
-    permit_fail(state, record, OUTCOME_FAILED, reason);
+    permit_fail(state, record, OUTCOME_FAILED, reason, true);
     state->fleets[record->fleet].superseded++;
     return true;
 }
@@ -224,6 +225,10 @@ void op_acquire(struct state *state, size_t fleet, const struct op *op, struct o
         enqueue(state, record, op->boot_id);
     } else if (record->state == INSTANCE_GRANTED && !superseded(state, record, op)) {
         reply->already = true;
+    } else if (state->fleets[fleet].gone) {
+        reply->status = HG_E_NOT_FOUND;
+        permit_describe(record, reply);
+        return;
     } else if (record->state == INSTANCE_DONE ||
                (record->state == INSTANCE_BACKOFF && leave_backoff(state, record))) {
         enqueue(state, record, op->boot_id);
@@ -233,11 +238,7 @@ void op_acquire(struct state *state, size_t fleet, const struct op *op, struct o
     } else if (record->state == INSTANCE_QUARANTINED) {
         reply->limit = LIMIT_QUARANTINE;
     } else if (record->state == INSTANCE_WAITING) {
-        if (state->fleets[fleet].gone) {
-            reply->status = HG_E_NOT_FOUND;
-        } else {
-            try_grant(state, record, op, reply);
-        }
+        try_grant(state, record, op, reply);
     }
     permit_describe(record, reply);
 }

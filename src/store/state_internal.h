@@ -28,6 +28,8 @@ struct record {
     uint8_t outcome;
     uint8_t done_outcome;
     bool ready;
+    bool final;      /* BACKOFF after the last attempt: due for quarantine */
+    bool superseded; /* the last outcome is a failure because another life of it came */
     uint8_t lease_count;
     int64_t number;
     int64_t failures;
@@ -110,6 +112,7 @@ struct state {
     int64_t now_us;
     int64_t last_us;
     int64_t offset_us;
+    int64_t returned_us; /* when somebody spoke again after the last gap; 0: there was none */
     int64_t epoch;
     int64_t fence;
     int64_t generation; /* -1: not configured */
@@ -140,7 +143,11 @@ struct state {
 /* state_records.c */
 struct record *record_find(const struct state *state, size_t fleet, const char *instance);
 struct record *record_create(struct state *state, size_t fleet, const char *instance); /* NULL without memory */
+/* The same at the end of its chain in a table that is not resized: for loading. */
+struct record *record_append(struct state *state, size_t fleet, const char *instance);
 void record_delete(struct state *state, struct record *record);
+/* Shrinks the table once few records are left in it. Never inside a group: SWEEP walks the table. */
+void record_fit(struct state *state);
 void record_free_all(struct state *state);
 /* Enters, moves or (`due_us` 0) takes the record out of the due queue. False without memory. */
 bool record_set_due(struct state *state, struct record *record, int64_t due_us);
@@ -151,7 +158,8 @@ struct state_dependency *state_dependency_by_uid(struct state *state, int64_t ui
 int64_t state_remember_us(const struct state_fleet *fleet);
 bool state_excused(struct state *state, const struct record *record, int64_t at_us);
 void permit_free(struct state *state, struct record *record, enum outcome outcome, bool excused);
-void permit_fail(struct state *state, struct record *record, enum outcome outcome, const char *reason);
+/* BACKOFF is entered; what is due next is set. `superseded` says that the reason is another life. */
+void permit_fail(struct state *state, struct record *record, enum outcome outcome, const char *reason, bool superseded);
 void permit_due(struct state *state, struct record *record);
 /* Takes the record out of the counters of its state: line, backoff, quarantine, permits. */
 void permit_leave_state(struct state *state, struct record *record);
@@ -175,6 +183,8 @@ void op_lead(struct state *state, const struct op *op, struct op_reply *reply);
 void op_configure(struct state *state, const struct op *op, struct op_reply *reply);
 void op_plan(struct state *state, const struct op *op, struct op_reply *reply);
 bool state_leads(const struct state *state, int64_t leader);
+
+size_t state_find_fleet(const struct state *state, const char *name); /* STATE_FLEETS_MAX if there is none */
 
 /* state_list.c */
 void op_list(struct state *state, size_t fleet, const struct op *op, struct op_reply *reply);

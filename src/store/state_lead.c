@@ -1,5 +1,6 @@
 #include "store/state_internal.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,25 +65,54 @@ static void configure_dependencies(struct state *state, const struct hg_policy *
     state->dependency_count = policy->dependency_count;
 }
 
-/* The fleet's place, by name; a free one for a new fleet; STATE_FLEETS_MAX if there is none. */
-static size_t fleet_place(struct state *state, const char *name)
+static bool policy_has(const struct hg_policy *policy, const char *name)
 {
-    size_t free_place = STATE_FLEETS_MAX;
+    for (size_t f = 0; f < policy->fleet_count; f++) {
+        if (strcmp(policy->fleets[f].name, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Whether the policy's fleets fit beside those that drain. */
+static bool fleets_fit(const struct state *state, const struct hg_policy *policy)
+{
+    size_t count = policy->fleet_count;
+    for (size_t f = 0; f < STATE_FLEETS_MAX; f++) {
+        const struct state_fleet *fleet = &state->fleets[f];
+        count += fleet->used && fleet->records > 0 && !policy_has(policy, fleet->name);
+    }
+    return count <= STATE_FLEETS_MAX;
+}
+
+/* Those the policy no longer has drain, and are forgotten once they are empty. */
+static void retire_fleets(struct state *state, const struct hg_policy *policy)
+{
     for (size_t f = 0; f < STATE_FLEETS_MAX; f++) {
         struct state_fleet *fleet = &state->fleets[f];
-        if (fleet->used && strcmp(fleet->name, name) == 0) {
-            return f;
-        }
-        bool drained = fleet->used && fleet->gone && fleet->records == 0;
-        if (free_place == STATE_FLEETS_MAX && (!fleet->used || drained)) {
-            free_place = f;
+        if (fleet->used && !policy_has(policy, fleet->name)) {
+            fleet->gone = true;
+            if (fleet->records == 0) {
+                memset(fleet, 0, sizeof(*fleet));
+            }
         }
     }
-    if (free_place < STATE_FLEETS_MAX) {
-        memset(&state->fleets[free_place], 0, sizeof(state->fleets[free_place]));
-        snprintf(state->fleets[free_place].name, sizeof(state->fleets[free_place].name), "%s", name);
+}
+
+/* The fleet's place, by name; a free one for a new fleet. */
+static size_t fleet_place(struct state *state, const char *name)
+{
+    size_t place = state_find_fleet(state, name);
+    for (size_t f = 0; f < STATE_FLEETS_MAX && place == STATE_FLEETS_MAX; f++) {
+        if (!state->fleets[f].used) {
+            place = f;
+            memset(&state->fleets[f], 0, sizeof(state->fleets[f]));
+            snprintf(state->fleets[f].name, sizeof(state->fleets[f].name), "%s", name);
+        }
     }
-    return free_place;
+    assert(place < STATE_FLEETS_MAX); /* fleets_fit() has counted */
+    return place;
 }
 
 static void shape_fleet(struct state *state, struct state_fleet *fleet, const struct hg_fleet *shape)
@@ -106,26 +136,15 @@ static void shape_fleet(struct state *state, struct state_fleet *fleet, const st
     }
 }
 
-static int configure_fleets(struct state *state, const struct hg_policy *policy)
+static void configure_fleets(struct state *state, const struct hg_policy *policy)
 {
-    size_t order[HG_FLEETS_MAX];
-    for (size_t f = 0; f < policy->fleet_count; f++) {
-        order[f] = fleet_place(state, policy->fleets[f].name);
-        if (order[f] == STATE_FLEETS_MAX) {
-            return HG_E_STORE_FULL;
-        }
-        state->fleets[order[f]].used = true;
-    }
-    for (size_t f = 0; f < STATE_FLEETS_MAX; f++) {
-        state->fleets[f].gone = true;
-    }
+    retire_fleets(state, policy);
     state->longest_lease_us = 0;
-    for (size_t f = 0; f < policy->fleet_count; f++) {
-        shape_fleet(state, &state->fleets[order[f]], &policy->fleets[f]);
-    }
-    memcpy(state->fleet_order, order, sizeof(order));
     state->fleet_count = policy->fleet_count;
-    return 0;
+    for (size_t f = 0; f < policy->fleet_count; f++) {
+        state->fleet_order[f] = fleet_place(state, policy->fleets[f].name);
+        shape_fleet(state, &state->fleets[state->fleet_order[f]], &policy->fleets[f]);
+    }
 }
 
 void op_configure(struct state *state, const struct op *op, struct op_reply *reply)
@@ -134,14 +153,21 @@ void op_configure(struct state *state, const struct op *op, struct op_reply *rep
         reply->status = HG_E_STALE;
         return;
     }
-    configure_dependencies(state, op->policy, op->fresh);
-    reply->status = configure_fleets(state, op->policy);
-    if (reply->status == 0 && state->generation < 0) {
-        state->epoch = state->epoch > 0 ? state->epoch : 1;
-        state->learning_until_us = op->fresh ? 0 : state->now_us + state->longest_lease_us;
+    if (!fleets_fit(state, op->policy)) {
+        reply->status = HG_E_STORE_FULL;
+        return;
     }
-    if (reply->status == 0) {
-        state->generation = op->generation;
+    bool first = state->generation < 0;
+    configure_dependencies(state, op->policy, op->fresh);
+    configure_fleets(state, op->policy);
+    state->generation = op->generation;
+    if (first && state->epoch == 0) {
+        state->epoch = 1;
+    }
+    if (op->fresh) {
+        state->learning_until_us = 0;
+    } else if (first) {
+        state->learning_until_us = state->now_us + state->longest_lease_us;
     }
 }
 
@@ -168,6 +194,11 @@ static void plan_pace(struct state_dependency *dependency, const struct plan_dep
     dependency->paced = plan->paced;
 }
 
+static int64_t bounded_time(int64_t time_us)
+{
+    return time_us > TIME_NEVER_US ? TIME_NEVER_US : time_us;
+}
+
 static void plan_dependency(struct state *state, const struct plan_dependency *plan)
 {
     for (size_t d = 0; d < state->dependency_count; d++) {
@@ -182,8 +213,8 @@ static void plan_dependency(struct state *state, const struct plan_dependency *p
         dependency->phase = plan->phase;
         dependency->in_flight_max = plan->in_flight_max;
         dependency->window = plan->window;
-        dependency->excused_from_us = plan->excused_from_us;
-        dependency->excused_to_us = plan->excused_to_us;
+        dependency->excused_from_us = bounded_time(plan->excused_from_us);
+        dependency->excused_to_us = bounded_time(plan->excused_to_us);
         open_cohort(dependency, plan->cohort);
         plan_pace(dependency, plan, state->now_us);
     }
@@ -192,7 +223,12 @@ static void plan_dependency(struct state *state, const struct plan_dependency *p
 void op_plan(struct state *state, const struct op *op, struct op_reply *reply)
 {
     const struct plan *plan = op->plan;
-    if (!state_leads(state, op->leader)) {
+    if (state->generation < 0) {
+        reply->status = HG_E_NOT_READY;
+        reply->limit = LIMIT_STORE;
+        return;
+    }
+    if (!state_leads(state, plan->leader)) {
         reply->status = HG_E_STALE;
         return;
     }
@@ -205,8 +241,11 @@ void op_plan(struct state *state, const struct op *op, struct op_reply *reply)
             if (strcmp(fleet->name, plan->fleets[p].name) == 0) {
                 fleet->paused = plan->fleets[p].paused;
                 fleet->held = plan->fleets[p].held;
-                fleet->lines[LINE_MAIN].plan = plan->fleets[p].lines[LINE_MAIN];
-                fleet->lines[LINE_RETRY].plan = plan->fleets[p].lines[LINE_RETRY];
+                for (size_t line = 0; line < LINE_COUNT; line++) {
+                    fleet->lines[line].plan = plan->fleets[p].lines[line];
+                    fleet->lines[line].plan.from_us = bounded_time(plan->fleets[p].lines[line].from_us);
+                    fleet->lines[line].plan.until_us = bounded_time(plan->fleets[p].lines[line].until_us);
+                }
             }
         }
     }

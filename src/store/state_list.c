@@ -11,7 +11,8 @@ static void fill_item(const struct record *record, struct list_item *ret_item)
     ret_item->fence = record->fence;
     ret_item->attempt = record->failures + 1;
     ret_item->since_us = record->since_us;
-    ret_item->until_us = record->state == INSTANCE_GRANTED || record->state == INSTANCE_BACKOFF ? record->until_us : 0;
+    bool ends = record->state != INSTANCE_WAITING && record->state != INSTANCE_QUARANTINED;
+    ret_item->until_us = ends ? record->until_us : 0;
     for (size_t i = 0; i < REASONS_KEPT && record->reasons[i] != NULL; i++) {
         snprintf(ret_item->reasons[i], sizeof(ret_item->reasons[i]), "%s", record->reasons[i]);
     }
@@ -67,21 +68,17 @@ void op_sweep(struct state *state, size_t fleet, const struct op *op, struct op_
         reply->status = HG_E_STALE;
         return;
     }
-    /* Whole hash buckets, so that the cursor stays valid whatever is deleted; the table is not shrunk under it. */
+    /* Whole hash buckets, so that the cursor stays valid whatever is deleted. */
     size_t looked = 0;
     for (size_t step = 0; step < state->bucket_count && looked < SWEEP_STEP; step++) {
         struct record *record = state->buckets[state->sweep_cursor++ & (state->bucket_count - 1)];
-        while (record != NULL && looked < SWEEP_STEP) {
+        while (record != NULL) {
             struct record *next = record->next;
-            size_t buckets = state->bucket_count;
             looked++;
             if (abandoned(record, fleet, op)) {
                 permit_leave_state(state, record);
                 record_delete(state, record);
                 reply->dropped++;
-            }
-            if (state->bucket_count != buckets) {
-                return; /* shrunk: the chain is another one now */
             }
             record = next;
         }
@@ -120,6 +117,11 @@ void notes_drop_expired(struct state *state)
     }
 }
 
+static int64_t note_until(const struct op *op)
+{
+    return op->until_us > TIME_NEVER_US ? TIME_NEVER_US : op->until_us;
+}
+
 static bool note_insert(struct state *state, size_t at, const struct op *op)
 {
     if (state->notes == NULL) {
@@ -128,7 +130,7 @@ static bool note_insert(struct state *state, size_t at, const struct op *op)
     if (state->notes == NULL || state->note_count == NOTES_MAX) {
         return false;
     }
-    struct note note = {.key = strdup(op->key), .value = strdup(op->value), .until_us = op->until_us};
+    struct note note = {.key = strdup(op->key), .value = strdup(op->value), .until_us = note_until(op)};
     if (note.key == NULL || note.value == NULL) {
         free(note.key);
         free(note.value);
@@ -160,7 +162,7 @@ void op_note_put(struct state *state, const struct op *op, struct op_reply *repl
         }
         free(state->notes[at].value);
         state->notes[at].value = value;
-        state->notes[at].until_us = op->until_us;
+        state->notes[at].until_us = note_until(op);
         state->notes_version++;
     } else if (note_insert(state, at, op)) {
         state->notes_version++;

@@ -8,12 +8,6 @@ static int wrong_fence(const struct record *record, int64_t fence)
     return fence < record->fence ? HG_E_SUPERSEDED : HG_E_CONFLICT;
 }
 
-static bool was_superseded(const struct record *record)
-{
-    return record->outcome == OUTCOME_FAILED && record->reasons[0] != NULL &&
-           strncmp(record->reasons[0], "superseded by boot_id ", 22) == 0;
-}
-
 void op_renew(struct state *state, size_t fleet, const struct op *op, struct op_reply *reply)
 {
     struct record *record = record_find(state, fleet, op->instance);
@@ -24,7 +18,7 @@ void op_renew(struct state *state, size_t fleet, const struct op *op, struct op_
     if (record->state != INSTANCE_GRANTED) {
         bool expired = record->fence == op->fence && record->outcome == OUTCOME_EXPIRED;
         reply->status = expired ? HG_E_EXPIRED
-                        : record->fence == op->fence && was_superseded(record) ? HG_E_SUPERSEDED : HG_E_CONFLICT;
+                        : record->fence == op->fence && record->superseded ? HG_E_SUPERSEDED : HG_E_CONFLICT;
     } else if (record->fence != op->fence) {
         reply->status = wrong_fence(record, op->fence);
     } else {
@@ -44,6 +38,7 @@ static void finish(struct state *state, struct record *record)
     record->failures = 0;
     record->failed_us = 0;
     record->outcome = OUTCOME_RECOVERED;
+    record->superseded = false;
     permit_set_state(state, record, INSTANCE_DONE);
     record->until_us = state->now_us + state_remember_us(fleet);
     (void)record_set_due(state, record, record->until_us);
@@ -60,7 +55,7 @@ static void complete_granted(struct state *state, struct record *record, const s
         permit_free(state, record, OUTCOME_RECOVERED, state_excused(state, record, state->now_us));
         finish(state, record);
     } else {
-        permit_fail(state, record, OUTCOME_FAILED, op->reason);
+        permit_fail(state, record, OUTCOME_FAILED, op->reason, false);
     }
 }
 
@@ -135,6 +130,9 @@ void op_release(struct state *state, size_t fleet, const struct op *op, struct o
     struct record *record = record_find(state, fleet, op->instance);
     if (record == NULL || record->state != INSTANCE_QUARANTINED) {
         reply->status = HG_E_NOT_FOUND;
+        if (record != NULL) {
+            permit_describe(record, reply);
+        }
         return;
     }
     permit_leave_state(state, record);

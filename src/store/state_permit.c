@@ -129,6 +129,7 @@ void permit_set_state(struct state *state, struct record *record, enum instance_
     struct state_fleet *fleet = &state->fleets[record->fleet];
     permit_leave_state(state, record);
     record->state = (uint8_t)to;
+    record->final = false;
     record->since_us = state->now_us;
     fleet->in_flight += to == INSTANCE_GRANTED;
     fleet->backoff += to == INSTANCE_BACKOFF;
@@ -155,7 +156,7 @@ static int64_t delay_us(const struct state_fleet *fleet, const struct record *re
     return backoff_delay_ms(&backoff, record->failures, draw_from_fence(record->fence)) * 1000;
 }
 
-void permit_fail(struct state *state, struct record *record, enum outcome outcome, const char *reason)
+void permit_fail(struct state *state, struct record *record, enum outcome outcome, const char *reason, bool superseded)
 {
     struct state_fleet *fleet = &state->fleets[record->fleet];
     bool excused = state_excused(state, record, state->now_us);
@@ -164,6 +165,7 @@ void permit_fail(struct state *state, struct record *record, enum outcome outcom
     fleet->failed += outcome == OUTCOME_FAILED;
     fleet->expired += outcome == OUTCOME_EXPIRED;
     record->outcome = (uint8_t)outcome;
+    record->superseded = superseded;
     permit_set_state(state, record, INSTANCE_BACKOFF);
     if (excused) {
         record->until_us = state->now_us;
@@ -174,25 +176,30 @@ void permit_fail(struct state *state, struct record *record, enum outcome outcom
     record->failures++;
     record->failed_us = state->now_us;
     record->until_us = state->now_us + delay_us(fleet, record);
-    bool final = record->failures >= fleet->attempts;
-    (void)record_set_due(state, record, final ? record->until_us : record->until_us + state_remember_us(fleet));
+    record->final = record->failures >= fleet->attempts;
+    (void)record_set_due(state, record, record->final ? record->until_us : record->until_us + state_remember_us(fleet));
 }
 
 void permit_due(struct state *state, struct record *record)
 {
     struct state_fleet *fleet = &state->fleets[record->fleet];
     if (record->state == INSTANCE_GRANTED) {
-        permit_fail(state, record, OUTCOME_EXPIRED, "the lease ran out");
+        int64_t grace_us = fleet->lease_us < RETURN_GRACE_US ? fleet->lease_us : RETURN_GRACE_US;
+        if (state->returned_us != 0 && state->returned_us + grace_us > state->now_us) {
+            record->until_us = state->returned_us + grace_us;
+            (void)record_set_due(state, record, record->until_us);
+        } else {
+            permit_fail(state, record, OUTCOME_EXPIRED, "the lease ran out", false);
+        }
         return;
     }
-    bool final = record->state == INSTANCE_BACKOFF && record->failures >= fleet->attempts &&
-                 record->due_us == record->until_us;
-    if (!final) {
+    if (!record->final) {
         permit_leave_state(state, record);
         record_delete(state, record);
         return;
     }
     if (!permit_quarantine(state, record)) {
+        record->final = false;
         (void)record_set_due(state, record, state->now_us + state_remember_us(fleet));
     }
 }

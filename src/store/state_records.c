@@ -51,11 +51,9 @@ static void resize(struct state *state, size_t bucket_count)
     state->bucket_count = bucket_count;
 }
 
-struct record *record_create(struct state *state, size_t fleet, const char *instance)
+/* Known and counted; not in a chain yet. */
+static struct record *record_new(struct state *state, size_t fleet, const char *instance)
 {
-    if (state->record_count >= state->bucket_count) {
-        resize(state, state->bucket_count == 0 ? BUCKETS_MIN : 2 * state->bucket_count);
-    }
     size_t size = strlen(instance) + 1;
     struct record *record = state->bucket_count == 0 ? NULL : calloc(1, sizeof(*record) + size);
     if (record == NULL) {
@@ -65,11 +63,35 @@ struct record *record_create(struct state *state, size_t fleet, const char *inst
     record->due_index = NO_DUE;
     record->outcome = record->done_outcome = OUTCOME_NONE;
     memcpy(record->instance, instance, size);
-    struct record **bucket = &state->buckets[hash_of(fleet, instance) & (state->bucket_count - 1)];
-    record->next = *bucket;
-    *bucket = record;
     state->record_count++;
     state->fleets[fleet].records++;
+    return record;
+}
+
+struct record *record_create(struct state *state, size_t fleet, const char *instance)
+{
+    if (state->record_count >= state->bucket_count) {
+        resize(state, state->bucket_count == 0 ? BUCKETS_MIN : 2 * state->bucket_count);
+    }
+    struct record *record = record_new(state, fleet, instance);
+    if (record != NULL) {
+        struct record **bucket = &state->buckets[hash_of(fleet, instance) & (state->bucket_count - 1)];
+        record->next = *bucket;
+        *bucket = record;
+    }
+    return record;
+}
+
+struct record *record_append(struct state *state, size_t fleet, const char *instance)
+{
+    struct record *record = record_new(state, fleet, instance);
+    if (record != NULL) {
+        struct record **at = &state->buckets[hash_of(fleet, instance) & (state->bucket_count - 1)];
+        while (*at != NULL) {
+            at = &(*at)->next;
+        }
+        *at = record;
+    }
     return record;
 }
 
@@ -94,6 +116,10 @@ void record_delete(struct state *state, struct record *record)
     state->record_count--;
     state->fleets[record->fleet].records--;
     record_free(record);
+}
+
+void record_fit(struct state *state)
+{
     if (state->bucket_count > BUCKETS_MIN && state->record_count * 8 < state->bucket_count) {
         resize(state, state->bucket_count / 2);
     }

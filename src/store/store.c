@@ -1,6 +1,7 @@
 #include "store/store.h"
 
 #include "headgate/errors.h"
+#include "store/store_journal.h"
 #include "store/store_memory.h"
 #include "store/store_redis.h"
 
@@ -9,16 +10,19 @@
 
 int store_create(const struct store_options *options, struct store **ret_store, char *ret_error, size_t error_size)
 {
-    static const struct store_ops *const stores[] = {&store_memory_ops, &store_redis_ops};
+    static const struct store_ops *const stores[] = {&store_memory_ops, &store_journal_ops, &store_redis_ops};
+    ret_error[0] = '\0';
     for (size_t i = 0; i < sizeof(stores) / sizeof(stores[0]); i++) {
-        if (strncmp(options->url, stores[i]->scheme, strlen(stores[i]->scheme)) == 0) {
-            int status = stores[i]->create(options, ret_store);
+        bool whole = stores[i] == &store_memory_ops; /* memory:DIR is another */
+        size_t length = strlen(stores[i]->scheme) + whole;
+        if (strncmp(options->url, stores[i]->scheme, length) == 0) {
+            int status = stores[i]->create(options, ret_store, ret_error, error_size);
             if (status != 0 && ret_error[0] == '\0') {
                 snprintf(ret_error, error_size, "%s", hg_strerror(status));
             }
             return status;
         }
     }
-    snprintf(ret_error, error_size, "'%s' is no store; use memory: or redis://[user:pass@]host:port/db", options->url);
+    snprintf(ret_error, error_size, "'%s' is no store; use memory:, memory:DIR or redis://[user:pass@]host:port/db", options->url);
     return HG_E_INVALID;
 }

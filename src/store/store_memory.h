@@ -3,7 +3,7 @@
 
 #include "store/store.h"
 
-/* memory: and memory:DIR */
+/* memory: */
 extern const struct store_ops store_memory_ops;
 
 #endif

@@ -19,11 +19,22 @@
 #define ARGS_MAX        32
 #define PORT_TRIES      20
 
-int64_t server_now_ms(void)
+int64_t server_now_us(void)
 {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+int64_t server_now_ms(void)
+{
+    return server_now_us() / 1000;
+}
+
+void server_pause(int pause_ms)
+{
+    struct timespec delay = {.tv_sec = pause_ms / 1000, .tv_nsec = (long)(pause_ms % 1000) * 1000000};
+    nanosleep(&delay, NULL);
 }
 
 static void pause_briefly(void)
@@ -163,11 +174,10 @@ static int wait_until_accepting(struct server *server, const char *program, FILE
     return -1;
 }
 
-int server_start(struct server *server, const char *const *argv, int port)
+static int start(struct server *server, const char *const *argv, int port, FILE *output)
 {
-    FILE *output = tmpfile();
     if (output == NULL) {
-        perror("tmpfile");
+        perror("the program's output");
         return -1;
     }
     pid_t parent = getpid();
@@ -185,6 +195,30 @@ int server_start(struct server *server, const char *const *argv, int port)
     int status = port == 0 ? 0 : wait_until_accepting(server, argv[0], output);
     fclose(output);
     return status;
+}
+
+int server_start(struct server *server, const char *const *argv, int port)
+{
+    return start(server, argv, port, tmpfile());
+}
+
+int server_start_logged(struct server *server, const char *const *argv, int port, const char *log_path)
+{
+    return start(server, argv, port, fopen(log_path, "ae+"));
+}
+
+int server_wait(struct server *server, int timeout_ms)
+{
+    int64_t deadline_ms = server_now_ms() + timeout_ms;
+    int status = 0;
+    while (server->pid > 0 && waitpid(server->pid, &status, WNOHANG) == 0) {
+        if (server_now_ms() >= deadline_ms) {
+            return -1;
+        }
+        pause_briefly();
+    }
+    server->pid = 0;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
 void server_signal(const struct server *server, int signal_number)

@@ -32,6 +32,12 @@ bool server_find_program(const char *program, char *ret_path, size_t path_size);
  * and the reason on stderr. With port 0 it does not wait. */
 int server_start(struct server *server, const char *const *argv, int port);
 
+/* The same, with the output appended to the file `log_path`. */
+int server_start_logged(struct server *server, const char *const *argv, int port, const char *log_path);
+
+/* Waits until the server has ended by itself: its exit code, 128 + signal, or -1 after timeout_ms (it still runs). */
+int server_wait(struct server *server, int timeout_ms);
+
 /* Sends `signal_number` to the server. */
 void server_signal(const struct server *server, int signal_number);
 
@@ -56,5 +62,9 @@ void server_remove_directory(const char *path);
 
 /* Milliseconds of the monotonic clock, for deadlines in tests. */
 int64_t server_now_ms(void);
+int64_t server_now_us(void);
+
+/* Between two looks at something that is waited for with a deadline. */
+void server_pause(int pause_ms);
 
 #endif

@@ -25,20 +25,20 @@ local function lack(bucket, cost, reserve)
     return bucket_wait(bucket, cost, reserve) or 0
 end
 
--- The first limit that does not hold, its dependency, and the longest wait; LIMIT.none when all hold.
+-- The first limit that does not hold, its dependency's uid, and the longest wait; LIMIT.none when all hold.
 local function check(fleet, priority)
-    local limit, at, wait, endless = LIMIT.none, -1, 0, false
+    local limit, at, wait, endless = LIMIT.none, 0, 0, false
     local function refuse(d, why, wait_us)
         if limit == LIMIT.none then
             if d.phase == PAUSED_PHASE then why = LIMIT.paused end
             if d.phase == BLOCKED_PHASE then why = LIMIT.blocked end
-            limit, at = why, d.index
+            limit, at = why, d.uid
         end
         endless = endless or wait_us == 0
         wait = max(wait, wait_us)
     end
     for i = 1, #fleet.needs, 2 do
-        local d, cost = dependencies[fleet.needs[i]], fleet.needs[i + 1]
+        local d, cost = by_uid[fleet.needs[i]], fleet.needs[i + 1]
         local room = priority and d.in_flight_max or min(d.window, d.in_flight_max - d.reserve_in_flight)
         if d.in_flight + cost > room then
             refuse(d, d.in_flight + cost > d.in_flight_max - (priority and 0 or d.reserve_in_flight)
@@ -59,12 +59,12 @@ local function grant(fleet, r, priority)
     r.fence, r.granted, r.since, r.until_us, r.due = S.fence, NOW, NOW, NOW + fleet.lease, NOW + fleet.lease
     r.outcome, r.superseded = NO_OUTCOME, false
     for i = 1, #fleet.needs, 2 do
-        local d, cost = dependencies[fleet.needs[i]], fleet.needs[i + 1]
+        local d, cost = by_uid[fleet.needs[i]], fleet.needs[i + 1]
         d.bucket.tokens = max(d.bucket.tokens - cost * MICRO, 0)
         if d.paced then d.pace.tokens = max(d.pace.tokens - cost * MICRO, 0) end
         d.in_flight, d.granted = d.in_flight + cost, d.granted + 1
         local n = #r.leases
-        r.leases[n + 1], r.leases[n + 2], r.leases[n + 3] = d.name, cost, d.cohort
+        r.leases[n + 1], r.leases[n + 2], r.leases[n + 3] = d.uid, cost, d.cohort
         local c = cohort_of(d, d.cohort)
         if c then
             c.granted, c.last = c.granted + 1, NOW
@@ -78,7 +78,7 @@ end
 local function on_waiting(fleet, r, op, reply)
     local line = fleet.lines[r.line + 1]
     local own_turn = r.number <= serving(line) and not fleet.paused and not fleet.held
-    local limit, at, wait = LIMIT.line, -1, 0
+    local limit, at, wait = LIMIT.line, 0, 0
     if own_turn or op.priority then
         limit, at, wait = check(fleet, op.priority)
     elseif fleet.paused then

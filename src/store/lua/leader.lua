@@ -15,7 +15,8 @@ local function on_lead(op, reply)
 end
 
 local function dependency_new(name)
-    return {name = name, phase = 0, cohort = 0, paced = false, window = 0, excused_from = 0, excused_to = 0,
+    S.uids = S.uids + 1
+    return {name = name, uid = S.uids, phase = 0, cohort = 0, paced = false, window = 0, excused_from = 0, excused_to = 0,
             in_flight = 0, spilled = 0, granted = 0, recovered = 0, failed = 0, expired = 0, cohorts = {},
             pace = bucket_new(0, 0, 0, NOW)}
 end
@@ -42,36 +43,55 @@ local function configure_dependencies(list, fresh)
         d.window = min(d.window, w[4])
         kept[i] = d
     end
-    S.dependencies, dependencies = kept, {}
-    for _, d in ipairs(kept) do dependencies[d.name] = d end
+    S.dependencies, dependencies, by_uid = kept, {}, {}
+    for _, d in ipairs(kept) do dependencies[d.name], by_uid[d.uid] = d, d end
 end
 
-local function configure_fleets(list)
-    local kept, stays = {}, {}
-    S.lease = 0
+local function records_in(fleet)
+    local n = 0
+    for state = WAITING, DONE do n = n + (fleet.count[state] or 0) end
+    return n
+end
+
+-- Those the policy no longer has and that still hold records: they drain.
+local function draining(list)
+    local named, drain = {}, {}
+    for _, w in ipairs(list) do named[w[1]] = true end
+    for _, f in ipairs(S.fleets) do
+        if not named[f.name] and records_in(f) > 0 then drain[#drain + 1] = f end
+    end
+    return drain
+end
+
+local function configure_fleets(list, drain)
+    local kept, known = {}, fleets
+    fleets, S.lease = {}, 0
     for i, w in ipairs(list) do
-        local f = fleets[w[1]] or fleet_new(w[1])
+        local f = known[w[1]] or fleet_new(w[1])
         f.lease, f.base_ms, f.max_ms, f.jitter, f.attempts = w[2], w[3], w[4], w[5], w[6]
         f.forget, f.quarantine_max, f.needs, f.gone = w[7], w[8], w[9], nil
-        kept[i], stays[f.name], fleets[f.name] = f, true, f
+        for n = 1, #f.needs, 2 do f.needs[n] = dependencies[f.needs[n]].uid end
+        kept[i] = f
         S.lease = max(S.lease, f.lease)
     end
-    for _, f in ipairs(S.fleets) do -- one that is gone drains
-        if not stays[f.name] then
-            f.gone = true
-            if call('EXISTS', K_RECORDS .. f.name) == 1 or records[f.name] then kept[#kept + 1] = f end
-        end
+    for _, f in ipairs(drain) do
+        f.gone = true
+        kept[#kept + 1] = f
     end
     S.fleets = kept
+    for _, f in ipairs(kept) do fleets[f.name] = f end
 end
 
 local function on_configure(op)
     if not leads(op.leader) or op.generation < S.generation then return E_STALE end
+    local drain = draining(op.fleets)
+    if #drain + #op.fleets > FLEETS_MAX then return E_FULL end
     local first = S.generation < 0
     configure_dependencies(op.dependencies, op.fresh)
-    configure_fleets(op.fleets)
+    configure_fleets(op.fleets, drain)
     S.generation = op.generation
-    if first then S.epoch, S.learning = max(S.epoch, 1), op.fresh and 0 or NOW + S.lease end
+    if first then S.epoch = max(S.epoch, 1) end
+    if op.fresh then S.learning = 0 elseif first then S.learning = NOW + S.lease end
     return 0
 end
 
@@ -108,7 +128,7 @@ local function on_plan(op)
     end
     for _, w in ipairs(op.fleets) do
         local f = fleets[w[1]]
-        if f then
+        if f and not f.gone then
             f.paused, f.held = w[2], w[3]
             for i, line in ipairs(f.lines) do
                 line.base, line.rate, line.from, line.until_us = w[4 * i], w[4 * i + 1], w[4 * i + 2], w[4 * i + 3]

@@ -14,27 +14,24 @@ local function scan(fleet, cursor, count)
     return page[1], list
 end
 
--- A cursor is "SCAN.SKIP": the page of HSCAN, and how many of its matches were handed out before.
+-- A cursor is "SCAN:NAME": the page of HSCAN, and the name in it that was handed out last.
 local function on_list(op, reply)
     local fleet = fleets[op.fleet]
     if not fleet then return E_NOT_FOUND end
-    local at, skip = string.match(op.cursor, '^(%d+)%.(%d+)$')
-    at, skip = at or '0', tonumber(skip or '0')
+    local at, after = string.match(op.cursor, '^(%d+):(.*)$')
+    at, after = at or '0', after or ''
     local next_at, list = scan(fleet, at, 1000)
     table.sort(list, function(a, b) return less_bytes(a[1], b[1]) end)
-    local seen, items = 0, {}
-    reply.cursor = next_at == '0' and '' or next_at .. '.0'
+    local items = {}
+    reply.cursor = next_at == '0' and '' or next_at .. ':'
     for _, entry in ipairs(list) do
         local r = entry[2]
-        if r.state == op.state then
-            seen = seen + 1
+        if r.state == op.state and less_bytes(after, entry[1]) then
             if #items == op.count then
-                reply.cursor = at .. '.' .. (skip + #items)
+                reply.cursor = at .. ':' .. items[#items][1]
                 break
             end
-            if seen > skip then
-                items[#items + 1] = {entry[1], r.fence, r.failures + 1, r.since, r.until_us, r.reasons}
-            end
+            items[#items + 1] = {entry[1], r.fence, r.failures + 1, r.since, r.until_us, r.reasons}
         end
     end
     reply.items = items
@@ -42,9 +39,9 @@ local function on_list(op, reply)
 end
 
 local function on_sweep(op, reply)
-    if not leads(op.leader) then return E_STALE end
     local fleet = fleets[op.fleet]
     if not fleet then return E_NOT_FOUND end
+    if not leads(op.leader) then return E_STALE end
     local list
     fleet.cursor, list = scan(fleet, fleet.cursor, SWEEP_STEP)
     for _, entry in ipairs(list) do

@@ -7,7 +7,7 @@ local function policy_op(handler, unconfigured, fields)
     return {handler = handler, unconfigured = unconfigured, fields = fields}
 end
 
-local OPERATIONS = { -- by enum op_kind + 1; the fields after the kind, in the order redis_encode.c writes them
+local OPERATIONS = { -- by enum op_kind + 1; the fields after the kind, in the order group_encode.c writes them
     instance_op(on_acquire, {'fleet', 'instance', 'boot', 'priority', 'observe'}),
     instance_op(on_renew, {'fleet', 'instance', 'fence'}),
     instance_op(on_complete, {'fleet', 'instance', 'fence', 'outcome', 'reason'}),
@@ -39,7 +39,7 @@ local function read_operations()
 end
 
 local function run(op)
-    local reply = {already = false, called = false, limit = LIMIT.none, limit_dependency = -1, wait = 0, leader = 0,
+    local reply = {already = false, called = false, limit = LIMIT.none, limit_dependency = 0, wait = 0, leader = 0,
                    dropped = 0}
     local r, status
     if S.generation < 0 and not op.kind.unconfigured then
@@ -71,6 +71,10 @@ run_due()
 drop_old_notes()
 local replies = {}
 for i, op in ipairs(operations) do replies[i] = run(op) end
+for _, out in ipairs(replies) do -- a CONFIGURE may have moved them since
+    local d = by_uid[out[12]]
+    out[12] = d and d.index or -1
+end
 records_write()
 call('SET', K_STATE, pack(S))
 return pack({snapshot(), replies})

@@ -24,7 +24,7 @@ local function drop_old_notes()
             call('HDEL', K_NOTES, n[1])
             S.notes_version = S.notes_version + 1
         elseif S.notes_next == 0 or n[3] < S.notes_next then
-            S.notes_next = n[3]
+            S.notes_next = max(n[3], 1)
         end
     end
 end
@@ -36,7 +36,8 @@ local function on_note_put(op)
     else
         if call('HEXISTS', K_NOTES, op.key) == 0 and call('HLEN', K_NOTES) >= NOTES_MAX then return E_FULL end
         call('HSET', K_NOTES, op.key, pack(op.value, op.until_us))
-        if S.notes_next == 0 or op.until_us < S.notes_next then S.notes_next = op.until_us end
+        local next_us = max(op.until_us, 1)
+        if S.notes_next == 0 or next_us < S.notes_next then S.notes_next = next_us end
     end
     S.notes_version = S.notes_version + 1
     return 0

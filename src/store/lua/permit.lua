@@ -5,7 +5,7 @@ local function excused(fleet, r, t)
     local list, step = r.leases, 3
     if #list == 0 then list, step = fleet.needs, 2 end
     for i = 1, #list, step do
-        local d = dependencies[list[i]]
+        local d = by_uid[list[i]]
         if d and d.excused_from <= t and t <= d.excused_to then return true end
     end
     return false
@@ -20,7 +20,7 @@ end
 -- Gives back what the record holds. `count` is the cohort's counter, `total` the dependency's (nil: none).
 local function free(r, count, total)
     for i = 1, #r.leases, 3 do
-        local d = dependencies[r.leases[i]]
+        local d = by_uid[r.leases[i]]
         if d then
             d.in_flight = max(d.in_flight - r.leases[i + 1], 0)
             if total then d[total] = d[total] + 1 end
@@ -42,8 +42,9 @@ local function fail(fleet, r, outcome, reason, superseded)
     local pardoned = excused(fleet, r, NOW)
     free(r, pardoned and 'excused' or name, name)
     fleet[name] = fleet[name] + 1
-    table.insert(r.reasons, 1, reason ~= '' and reason or 'no reason given')
-    r.reasons[REASONS_KEPT + 1] = nil
+    local reasons = {reason ~= '' and reason or 'no reason given'} -- a new table: replies of this group hold the old one
+    for i = 2, REASONS_KEPT do reasons[i] = r.reasons[i - 1] end
+    r.reasons = reasons
     record_move(fleet, r, BACKOFF)
     r.outcome, r.superseded, r.since, r.failed = outcome, superseded or false, NOW, NOW
     if pardoned then
@@ -70,7 +71,13 @@ end
 
 local function on_due(fleet, r)
     if r.state == GRANTED then
-        fail(fleet, r, EXPIRED, 'the lease ran out')
+        local grace = min(fleet.lease, RETURN_GRACE_US)
+        if S.returned ~= 0 and S.returned + grace > NOW then
+            r.until_us = S.returned + grace
+            r.due = r.until_us
+        else
+            fail(fleet, r, EXPIRED, 'the lease ran out')
+        end
     elseif r.state == BACKOFF and r.final then
         if not leave_backoff(fleet, r) then r.final, r.due = false, NOW + remember_us(fleet) end
     else

@@ -10,6 +10,9 @@ local MICRO = 1000000
 local MINSTD_MODULUS, MINSTD_MULTIPLIER = 2147483647, 48271
 local CLOCK_STEP_CAP_US, REMEMBER_MIN_US = 1000000, 600 * MICRO
 local PLAN_SPAN_US = 5 * MICRO -- a plan's rate counts for at most so long
+local STORE_GAP_US, RETURN_GRACE_US = 3 * MICRO, 30 * MICRO
+local SPILLED_MODULUS = 2 ^ 50
+local FLEETS_MAX = 64 -- with those that drain
 local COHORTS_KEPT, REASONS_KEPT, NOTES_MAX, DUE_MAX, SWEEP_STEP = 4, 3, 512, 200, 200
 
 local floor, min, max = math.floor, math.min, math.max

@@ -1,92 +1,9 @@
-#include "store/redis_encode.h"
+#include "store/group_encode.h"
 #include "headgate/errors.h"
+#include "store/pack.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-struct writer {
-    unsigned char *data;
-    size_t size;
-    size_t capacity;
-    bool failed;
-};
-
-static unsigned char *reserve(struct writer *writer, size_t size)
-{
-    if (writer->failed) {
-        return NULL;
-    }
-    if (writer->capacity - writer->size < size) {
-        size_t capacity = (writer->capacity + size) * 2;
-        unsigned char *data = realloc(writer->data, capacity);
-        if (data == NULL) {
-            writer->failed = true;
-            return NULL;
-        }
-        writer->data = data;
-        writer->capacity = capacity;
-    }
-    unsigned char *at = writer->data + writer->size;
-    writer->size += size;
-    return at;
-}
-
-/* A tag and `width` bytes of `value`, big-endian. */
-static void put_tagged(struct writer *writer, unsigned char tag, uint64_t value, size_t width)
-{
-    unsigned char *at = reserve(writer, 1 + width);
-    if (at == NULL) {
-        return;
-    }
-    at[0] = tag;
-    for (size_t i = 0; i < width; i++) {
-        at[1 + i] = (unsigned char)(value >> (8 * (width - 1 - i)));
-    }
-}
-
-static void put_int(struct writer *writer, int64_t value)
-{
-    if (value >= 0 && value < 128) {
-        put_tagged(writer, (unsigned char)value, 0, 0);
-    } else {
-        put_tagged(writer, 0xd3, (uint64_t)value, 8);
-    }
-}
-
-/* Times "for ever" arrive as INT64_MAX too; a double holds only the smaller one. */
-static void put_time(struct writer *writer, int64_t time_us)
-{
-    put_int(writer, time_us > TIME_NEVER_US ? TIME_NEVER_US : time_us);
-}
-
-static void put_bool(struct writer *writer, bool value)
-{
-    put_tagged(writer, value ? 0xc3 : 0xc2, 0, 0);
-}
-
-static void put_array(struct writer *writer, size_t count)
-{
-    put_tagged(writer, 0xdd, count, 4);
-}
-
-static void put_text(struct writer *writer, const char *text)
-{
-    size_t size = text != NULL ? strlen(text) : 0;
-    put_tagged(writer, 0xdb, size, 4);
-    unsigned char *at = reserve(writer, size);
-    if (at != NULL && size > 0) {
-        memcpy(at, text, size);
-    }
-}
-
-static void put_reason(struct writer *writer, const char *reason)
-{
-    char kept[REASON_MAX + 1] = "";
-    if (reason != NULL) {
-        memcpy(kept, reason, strnlen(reason, REASON_MAX));
-    }
-    put_text(writer, kept);
-}
 
 static void put_policy_fleet(struct writer *writer, const struct hg_policy *policy,
                              const struct hg_fleet *fleet)
@@ -199,7 +116,7 @@ static void put_list(struct writer *writer, const struct op *op)
     put_text(writer, op->fleet);
     put_int(writer, (int64_t)op->state);
     put_text(writer, op->instance);
-    put_int(writer, op->count < LIST_PAGE_MAX ? op->count : LIST_PAGE_MAX);
+    put_int(writer, op->count < 1 ? 1 : op->count < LIST_PAGE_MAX ? op->count : LIST_PAGE_MAX);
 }
 
 static void put_sweep(struct writer *writer, const struct op *op)
@@ -229,7 +146,7 @@ static void put_op(struct writer *writer, const struct op *op)
         put_instance(writer, op, 6);
         put_int(writer, op->fence);
         put_int(writer, (int64_t)op->outcome);
-        put_reason(writer, op->reason);
+        put_text_cut(writer, op->reason, REASON_MAX);
         return;
     case OP_GET:
     case OP_RELEASE:
@@ -269,7 +186,7 @@ static void put_op(struct writer *writer, const struct op *op)
     writer->failed = true;
 }
 
-int redis_encode(const struct group *group, int64_t raw_us, char **ret_data, size_t *ret_size)
+int group_encode(const struct group *group, int64_t raw_us, char **ret_data, size_t *ret_size)
 {
     struct writer writer = {0};
     for (size_t i = 0; i < group->op_count; i++) {
