@@ -54,6 +54,7 @@ struct cli_parse {
     size_t rest_max;
     char **rest; /* set */
     size_t rest_count;
+    bool options_anywhere; /* options may follow operands; not where the operands are another command's words */
 };
 
 struct cli_command {
@@ -64,6 +65,10 @@ struct cli_command {
     int (*run)(const struct cli_command *command, int argc, char **argv);
     bool own_options; /* parses them itself */
 };
+
+/* Texts that stand with their command. */
+extern const char cli_acquire_help[], cli_block_help[], cli_complete_help[], cli_completion_help[], cli_limit_help[],
+    cli_pause_help[], cli_release_help[], cli_resume_help[], cli_status_help[], cli_relaunch_help[], cli_run_help[];
 
 extern const struct cli_command cli_commands[];
 extern const size_t cli_command_count;
@@ -82,6 +87,15 @@ bool cli_duration(const char *text, int64_t *ret_us);
 /* --server, else HEADGATE_SERVER, else the address that serve listens on when told nothing. */
 const char *cli_servers(const char *given);
 
+int cli_acquire(const struct cli_command *command, int argc, char **argv);
+int cli_block(const struct cli_command *command, int argc, char **argv);
+int cli_complete(const struct cli_command *command, int argc, char **argv);
+int cli_completion(const struct cli_command *command, int argc, char **argv);
+int cli_limit(const struct cli_command *command, int argc, char **argv);
+int cli_pause(const struct cli_command *command, int argc, char **argv);
+int cli_release(const struct cli_command *command, int argc, char **argv);
+int cli_resume(const struct cli_command *command, int argc, char **argv);
+int cli_status(const struct cli_command *command, int argc, char **argv);
 int cli_serve(const struct cli_command *command, int argc, char **argv);
 int cli_check(const struct cli_command *command, int argc, char **argv);
 int cli_run(const struct cli_command *command, int argc, char **argv);

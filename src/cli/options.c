@@ -209,8 +209,16 @@ static int check_wanted(const struct cli_parse *parse, const bool *given)
 int cli_parse(struct cli_parse *parse, int argc, char **argv)
 {
     bool given[64] = {false};
-    int at = 1;
-    while (at < argc && argv[at][0] == '-' && argv[at][1] != '\0') {
+    int at = 1, kept = 0;
+    while (at < argc) {
+        bool option = argv[at][0] == '-' && argv[at][1] != '\0';
+        if (!option && !parse->options_anywhere) {
+            break;
+        }
+        if (!option) {
+            argv[1 + kept++] = argv[at++]; /* never before what is read: 1 + kept <= at */
+            continue;
+        }
         if (strcmp(argv[at], "--") == 0) {
             at++;
             break;
@@ -227,7 +235,12 @@ int cli_parse(struct cli_parse *parse, int argc, char **argv)
             return CLI_USAGE;
         }
     }
-    parse->rest = argv + at;
-    parse->rest_count = (size_t)(argc - at);
+    if (parse->options_anywhere) {
+        while (at < argc) {
+            argv[1 + kept++] = argv[at++];
+        }
+    }
+    parse->rest = parse->options_anywhere ? argv + 1 : argv + at;
+    parse->rest_count = (size_t)(parse->options_anywhere ? kept : argc - at);
     return check_wanted(parse, given);
 }

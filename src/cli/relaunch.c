@@ -1,6 +1,22 @@
 #include "cli/cli.h"
 #include "launch/relaunch.h"
 
+const char cli_relaunch_help[] =
+    "Relaunches every instance that FILE names (one a line, # begins a comment): asks for permits for all of\n"
+    "them, runs COMMAND for each one granted, with {} in its arguments replaced by the instance's name, and\n"
+    "reports recovered when it exits with 0 and failed otherwise. Failed ones come back through the\n"
+    "controller's backoff until they recover or are quarantined. No shell is involved; COMMAND also has\n"
+    "HEADGATE_INSTANCE, HEADGATE_FLEET, HEADGATE_FENCE and HEADGATE_ATTEMPT, no terminal and no input.\n\n"
+    "  headgate relaunch --fleet web --from hosts.txt -- ssh -oBatchMode=yes {} systemctl start web\n"
+    "  headgate relaunch --fleet web --from hosts.txt --output logs --report report.json -- ./start.sh {}\n"
+    "  headgate relaunch --fleet web --from - -- sh -c 'start-vm \"$HEADGATE_INSTANCE\"' < hosts.txt\n\n"
+    "What happens is kept in a journal. The same command again goes on where a stopped or killed one ended:\n"
+    "what has recovered is not relaunched, what was under way is relaunched again. ^C once asks for nothing\n"
+    "more and waits for what is under way; twice ends it at once. To begin anew, remove the journal.\n\n"
+    "exit: 0 all recovered; 64 bad usage; 65 bad list or journal; 68 no such fleet; 74 the journal or report\n"
+    "      cannot be written; 75 stopped before the end: run it again to go on; 77 some are quarantined;\n"
+    "      126, 127 COMMAND cannot be started";
+
 int cli_relaunch(const struct cli_command *command, int argc, char **argv)
 {
     const char *server = NULL;

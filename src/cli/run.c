@@ -1,9 +1,28 @@
 #include "cli/cli.h"
+#include "cli/notify.h"
+#include "cli/remote.h"
 #include "launch/run.h"
-#include "launch/words.h"
 
 #include <string.h>
-#include <unistd.h>
+
+const char cli_run_help[] =
+    "Waits for this instance's permit, starts COMMAND, keeps the permit while it starts, reports how it went,\n"
+    "and is from then on nothing but its parent: signals are passed on, and run exits as COMMAND does.\n"
+    "Without --ready COMMAND is a one-shot: it has recovered when it exits with 0. With --ready it has\n"
+    "recovered when the check first exits with 0, and has failed when it exits before that.\n"
+    "COMMAND has HEADGATE_FLEET, HEADGATE_INSTANCE, HEADGATE_FENCE and HEADGATE_ATTEMPT. A permit that is\n"
+    "lost is said and never ends COMMAND.\n\n"
+    "  headgate run --fleet web --ready 'curl -fsS localhost:8080/healthz' -- /usr/bin/web --port 8080\n"
+    "  headgate run --fleet jobs --instance \"$NOMAD_ALLOC_ID\" -- ./warm-cache.sh\n\n"
+    "Every start is a life of its own: if run is killed while COMMAND starts, the next one's permit counts as\n"
+    "a further attempt and waits out the backoff, so that a crash loop cannot live on one permit. Give\n"
+    "--boot-id the same value in each start to take over the permit of the one before instead.\n\n"
+    "systemd: ExecStart=/usr/bin/headgate run ...; KillMode=mixed, else COMMAND gets SIGTERM twice;\n"
+    "RestartPreventExitStatus=77 stops the restarts of one that is quarantined; with Type=notify the start\n"
+    "time-out is extended while it waits (NotifyAccess=all lets COMMAND say READY=1).\n\n"
+    "exit: as COMMAND does, 128 + n for signal n; 143 and the like when stopped while waiting; 64 bad usage;\n"
+    "      68 no such fleet; 69 no controller answers; 75 not granted in time; 77 quarantined; 126, 127\n"
+    "      COMMAND cannot be started";
 
 static bool read_unreachable(const char *text, enum run_unreachable *ret_mode)
 {
@@ -19,13 +38,12 @@ static bool read_unreachable(const char *text, enum run_unreachable *ret_mode)
 
 int cli_run(const struct cli_command *command, int argc, char **argv)
 {
-    char host[256] = "";
     const char *server = NULL, *unreachable = "wait";
     struct run_options options = {.ready_interval_us = RUN_READY_INTERVAL_US,
                                   .unreachable_after_us = RUN_UNREACHABLE_AFTER_US};
     const struct cli_option rows[] = {
-        {"fleet", CLI_TEXT, "FLEET", "the fleet it belongs to", &options.fleet, true},
-        {"instance", CLI_TEXT, "NAME", "its name in the fleet (the host's name)", &options.instance},
+        {"fleet", CLI_TEXT, "FLEET", "the fleet it belongs to (HEADGATE_FLEET)", &options.fleet},
+        {"instance", CLI_TEXT, "NAME", "its name in the fleet (HEADGATE_INSTANCE, the host's name)", &options.instance},
         {"server", CLI_TEXT, "URL[,URL]", "the controllers (HEADGATE_SERVER, http://127.0.0.1:7070)", &server},
         {"ready", CLI_TEXT, "CMD", "a shell command that exits 0 once the instance is up; with it the\n"
                                    "permit is held until then. It has HEADGATE_PID, the command's pid",
@@ -55,13 +73,9 @@ int cli_run(const struct cli_command *command, int argc, char **argv)
     if (!read_unreachable(unreachable, &options.on_unreachable)) {
         return cli_fail(command, CLI_USAGE, "--on-unreachable takes wait, proceed or fail, not '%s'", unreachable);
     }
-    if (options.instance == NULL) {
-        (void)gethostname(host, sizeof(host) - 1);
-        options.instance = host;
-    }
-    if (!words_instance_ok(options.instance)) {
-        return cli_fail(command, CLI_USAGE, "'%s' is no instance's name: letters, digits and . _ : @ -, beginning "
-                                            "with a letter or digit; give one with --instance", options.instance);
+    code = cli_instance_names(command, &options.fleet, &options.instance);
+    if (code != 0) {
+        return code;
     }
     if (options.boot_id != NULL && strlen(options.boot_id) > 64) {
         return cli_fail(command, CLI_USAGE, "--boot-id takes at most 64 bytes");
@@ -71,5 +85,6 @@ int cli_run(const struct cli_command *command, int argc, char **argv)
     }
     options.servers = cli_servers(server);
     options.argv = parse.rest;
+    options.notify = cli_notify;
     return run_command(&options);
 }
