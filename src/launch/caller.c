@@ -17,7 +17,8 @@ int caller_init(struct caller *caller, uv_loop_t *loop, const char *servers)
 {
     memset(caller, 0, sizeof(*caller));
     caller->loop = loop;
-    const struct hg_client_options options = {.servers = servers, .cancelled = is_cancelled, .user_data = caller};
+    const struct hg_client_options options = {
+        .servers = servers, .cancelled = is_cancelled, .user_data = caller};
     return hg_client_create(&options, &caller->client);
 }
 
@@ -84,8 +85,8 @@ static void work_cb(uv_work_t *work)
     struct caller_call *call = caller->call;
     call->sent_us = clock_monotonic_us();
     if (call->batch) {
-        call->status = hg_client_batch(caller->client, verbs[call->verb], call->fleet, call->asks, call->count,
-                                       call->permits);
+        call->status = hg_client_batch(caller->client, verbs[call->verb], call->fleet, call->asks,
+                                       call->count, call->permits);
     } else {
         call_each(caller->client, call);
     }

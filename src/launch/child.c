@@ -84,8 +84,8 @@ int child_spawn(const struct child_options *options, pid_t *ret_pid)
 
 static bool is_ours(const char *entry)
 {
-    static const char *const names[] = {"HEADGATE_FLEET=", "HEADGATE_INSTANCE=", "HEADGATE_FENCE=",
-                                        "HEADGATE_ATTEMPT=", "HEADGATE_PID="};
+    static const char *const names[] = {
+        "HEADGATE_FLEET=", "HEADGATE_INSTANCE=", "HEADGATE_FENCE=", "HEADGATE_ATTEMPT=", "HEADGATE_PID="};
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         if (strncmp(entry, names[i], strlen(names[i])) == 0) {
             return true;

@@ -1,8 +1,8 @@
 /* Starting a command.
  *
- * The story of one command: child_spawn() forks, the child takes its descriptors, group, signal mask and environment
- * and becomes the command; whether that worked comes back over a pipe that closes when it did, so "no such file" is
- * known before anybody waits. Its end is told by signals.h. */
+ * The story of one command: child_spawn() forks, the child takes its descriptors, group, signal mask and
+ * environment and becomes the command; whether that worked comes back over a pipe that closes when it did, so
+ * "no such file" is known before anybody waits. Its end is told by signals.h. */
 #ifndef LAUNCH_CHILD_H
 #define LAUNCH_CHILD_H
 
@@ -14,14 +14,14 @@
 #include <sys/types.h>
 
 struct child_options {
-    char *const *argv;   /* argv[0] is looked for on PATH */
-    char *const *env;    /* the whole environment */
+    char *const *argv; /* argv[0] is looked for on PATH */
+    char *const *env;  /* the whole environment */
     const sigset_t *mask;
-    int input;           /* descriptors; -1: inherited */
+    int input; /* descriptors; -1: inherited */
     int output;
     int error;
-    bool own_session;    /* out of the terminal's reach, in a process group of its own */
-    int parent_death_signal; /* sent when we die; 0: none */
+    bool own_session;           /* out of the terminal's reach, in a process group of its own */
+    int parent_death_signal;    /* sent when we die; 0: none */
     const struct rlimit *files; /* its RLIMIT_NOFILE; NULL: ours */
 };
 
@@ -37,8 +37,8 @@ struct child_permit {
     int64_t pid;     /* HEADGATE_PID, for the ready check; 0: not set */
 };
 
-/* Our environment with HEADGATE_FLEET, _INSTANCE, _FENCE, _ATTEMPT (and _PID) set. To be freed with child_env_free();
- * NULL when out of memory. */
+/* Our environment with HEADGATE_FLEET, _INSTANCE, _FENCE, _ATTEMPT (and _PID) set. To be freed with
+ * child_env_free(); NULL when out of memory. */
 char **child_env_make(const struct child_permit *permit);
 void child_env_free(char **env); /* NULL is fine */
 

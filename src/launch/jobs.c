@@ -1,7 +1,7 @@
 /* The commands under way: as many as there are places, each with the last lines of what it writes.
  *
- * stdout and stderr are one pipe. A command's end is that of its process, whoever still holds the pipe: what it left
- * there is read, then the pipe is closed. */
+ * stdout and stderr are one pipe. A command's end is that of its process, whoever still holds the pipe: what
+ * it left there is read, then the pipe is closed. */
 #include "launch/relaunch_internal.h"
 
 #include "headgate/errors.h"
@@ -19,11 +19,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define READ_SIZE       16384
-#define DRAIN_MAX       (1 << 20) /* bytes read after the end: more than a pipe holds */
-#define SPAWN_PAUSE_US  INT64_C(1000000)
-#define KEEP_EACH       1024            /* bytes of a failed command's output */
-#define KEEP_ALL        (4 * 1024 * 1024) /* of all of them */
+#define READ_SIZE      16384
+#define DRAIN_MAX      (1 << 20) /* bytes read after the end: more than a pipe holds */
+#define SPAWN_PAUSE_US INT64_C(1000000)
+#define KEEP_EACH      1024              /* bytes of a failed command's output */
+#define KEEP_ALL       (4 * 1024 * 1024) /* of all of them */
 
 int jobs_init(struct relaunch *relaunch)
 {
@@ -101,7 +101,8 @@ static void on_closed_cb(uv_handle_t *handle)
     job->closing = false;
 }
 
-/* The end of the ring, from the start of a line if it can be, without control characters; at most `most` bytes. */
+/* The end of the ring, from the start of a line if it can be, without control characters; at most `most`
+ * bytes. */
 static char *copy_tail(const struct job *job, size_t most)
 {
     size_t held = job->tail_size < JOB_TAIL_MAX ? job->tail_size : JOB_TAIL_MAX;
@@ -151,7 +152,7 @@ static void set_outcome(struct relaunch *relaunch, uint32_t index, const char *h
         relaunch->units.failures++;
     }
     unit_set_state(&relaunch->units, index, UNIT_ENDED);
-    relaunch_note(relaunch, how == NULL ? JOURNAL_RECOVERED : JOURNAL_FAILED, index);
+    relaunch_note(relaunch, how == NULL ? RELAUNCH_RECOVERED : RELAUNCH_FAILED, index);
     if (how != NULL) {
         screen_failure(relaunch, index);
     }
@@ -174,9 +175,13 @@ static void on_job_exit(struct relaunch *relaunch, struct job *job, int wait_sta
     struct unit *unit = &relaunch->units.all[index];
     relaunch->output_kept -= unit->output != NULL ? strlen(unit->output) : 0;
     words_status(wait_status, how);
-    snprintf(text, sizeof(text), "timed out after %s (%s)", words_duration(relaunch->options->timeout_us, after), how);
+    snprintf(text, sizeof(text), "timed out after %s (%s)",
+             words_duration(relaunch->options->timeout_us, after), how);
     bool failed = wait_status != 0 || job->timed_out;
-    set_outcome(relaunch, index, !failed ? NULL : job->timed_out ? text : how,
+    set_outcome(relaunch, index,
+                !failed          ? NULL
+                : job->timed_out ? text
+                                 : how,
                 failed ? copy_tail(job, KEEP_EACH) : NULL);
 }
 
@@ -242,10 +247,8 @@ static int spawn(struct relaunch *relaunch, struct job *job, uint32_t index, int
 {
     const struct unit *unit = &relaunch->units.all[index];
     const char *name = list_name(&relaunch->list, index);
-    const struct child_permit permit = {.fleet = relaunch->options->fleet,
-                                        .instance = name,
-                                        .fence = unit->fence,
-                                        .attempt = unit->attempt};
+    const struct child_permit permit = {
+        .fleet = relaunch->options->fleet, .instance = name, .fence = unit->fence, .attempt = unit->attempt};
     char **argv = make_argv(relaunch, name), **env = child_env_make(&permit);
     const struct child_options options = {.argv = argv,
                                           .env = env,
@@ -268,7 +271,8 @@ static int open_log(const struct relaunch *relaunch, uint32_t index)
     if (relaunch->options->output == NULL) {
         return -1;
     }
-    int size = snprintf(path, sizeof(path), "%s/%s.log", relaunch->options->output, list_name(&relaunch->list, index));
+    int size = snprintf(path, sizeof(path), "%s/%s.log", relaunch->options->output,
+                        list_name(&relaunch->list, index));
     return size < (int)sizeof(path) ? open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644) : -1;
 }
 
@@ -297,8 +301,9 @@ static int start_job(struct relaunch *relaunch, struct job *job, uint32_t index)
     job->unit = index;
     job->tail_size = 0;
     job->timed_out = false;
-    job->deadline_us = relaunch->options->timeout_us > 0 ? clock_monotonic_us() + relaunch->options->timeout_us
-                                                         : RELAUNCH_NEVER_US;
+    job->deadline_us = relaunch->options->timeout_us > 0
+                           ? clock_monotonic_us() + relaunch->options->timeout_us
+                           : RELAUNCH_NEVER_US;
     job->poll.data = job;
     uv_poll_init(&relaunch->loop, &job->poll, job->output);
     uv_poll_start(&job->poll, UV_READABLE, on_output_cb);

@@ -135,12 +135,14 @@ static int read_name(struct reader *reader, const char *name, uint32_t line)
         snprintf(what, sizeof(what), "too long: an instance's name has at most %d bytes", HG_INSTANCE_MAX);
         complain(reader, line, name, what);
     } else if (strpbrk(name, BLANKS) != NULL) {
-        complain(reader, line, name, "more than one word: write one instance a line, and a comment behind a #");
+        complain(reader, line, name,
+                 "more than one word: write one instance a line, and a comment behind a #");
     } else if (!words_instance_ok(name)) {
         complain(reader, line, name,
                  "no instance's name: use letters, digits and . _ : @ -, beginning with a letter or digit");
     } else if (known != LIST_NONE) {
-        snprintf(what, sizeof(what), "named in line %u already; remove one of them", reader->list->lines[known]);
+        snprintf(what, sizeof(what), "named in line %u already; remove one of them",
+                 reader->list->lines[known]);
         complain(reader, line, name, what);
     } else if (reader->list->count == LIST_MAX) {
         snprintf(what, sizeof(what), "too many: a list has at most %d instances; split it", LIST_MAX);

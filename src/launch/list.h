@@ -1,7 +1,7 @@
 /* The instances of a relaunch: names read from a file, one a line.
  *
- * Blank lines and what follows a # are skipped. A name that no controller would take and a name written twice are
- * errors, with FILE:LINE and the mend; all of them are said before the list is refused. */
+ * Blank lines and what follows a # are skipped. A name that no controller would take and a name written twice
+ * are errors, with FILE:LINE and the mend; all of them are said before the list is refused. */
 #ifndef LAUNCH_LIST_H
 #define LAUNCH_LIST_H
 
@@ -26,9 +26,10 @@ struct list {
     size_t room;
 };
 
-/* Reads `file` to its end; `name` is what errors call it; they go to `errors`. 0, HG_E_POLICY when the list is wrong or
- * empty, HG_E_IO, HG_E_NOMEM. */
-int list_read(FILE *file, const char *name, FILE *errors, struct list *ret_list) __attribute__((warn_unused_result));
+/* Reads `file` to its end; `name` is what errors call it; they go to `errors`. 0, HG_E_POLICY when the list
+ * is wrong or empty, HG_E_IO, HG_E_NOMEM. */
+int list_read(FILE *file, const char *name, FILE *errors, struct list *ret_list)
+    __attribute__((warn_unused_result));
 void list_finish(struct list *list);
 
 const char *list_name(const struct list *list, size_t index);

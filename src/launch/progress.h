@@ -1,4 +1,5 @@
-/* How a relaunch is coming along: its rate, when it will be over, and the line that says so. Arithmetic only. */
+/* How a relaunch is coming along: its rate, when it will be over, and the line that says so. Arithmetic only.
+ */
 #ifndef LAUNCH_PROGRESS_H
 #define LAUNCH_PROGRESS_H
 
@@ -7,7 +8,8 @@
 #include <stdint.h>
 
 #define PROGRESS_SAMPLES   61
-#define PROGRESS_SAMPLE_US INT64_C(500000)  /* between two samples: the rate is that of the last half minute */
+#define PROGRESS_SAMPLE_US INT64_C(500000) /* between two samples: the rate is that of the last half minute  \
+                                            */
 
 struct progress {
     struct {

@@ -13,11 +13,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#define TICK_MS     100
-#define SYNC_US     INT64_C(1000000)
-#define FILES_OTHER 128 /* descriptors beside those of the commands */
-#define EXIT_DATA   65
-#define EXIT_LATER  75
+#define TICK_MS          100
+#define SYNC_US          INT64_C(1000000)
+#define FILES_OTHER      128 /* descriptors beside those of the commands */
+#define EXIT_DATA        65
+#define EXIT_LATER       75
 #define EXIT_QUARANTINED 77
 
 int64_t relaunch_now_ms(const struct relaunch *relaunch)
@@ -39,15 +39,16 @@ void relaunch_stop(struct relaunch *relaunch, int exit_code, const char *format,
     relaunch->stopping = true;
 }
 
-void relaunch_note(struct relaunch *relaunch, enum journal_event event, uint32_t index)
+void relaunch_note(struct relaunch *relaunch, enum relaunch_event event, uint32_t index)
 {
     const struct unit *unit = &relaunch->units.all[index];
-    struct journal_entry entry = {
+    struct relaunch_entry entry = {
         .event = event, .at_ms = relaunch_now_ms(relaunch), .fence = unit->fence, .attempt = unit->attempt};
     snprintf(entry.instance, sizeof(entry.instance), "%s", list_name(&relaunch->list, index));
     snprintf(entry.reason, sizeof(entry.reason), "%s", unit->reason == NULL ? "" : unit->reason);
-    if (journal_write(&relaunch->journal, &entry) != 0) {
-        relaunch_stop(relaunch, hg_error_exit_code(HG_E_IO), "the journal cannot be written: %s", strerror(errno));
+    if (relaunch_journal_write(&relaunch->journal, &entry) != 0) {
+        relaunch_stop(relaunch, hg_error_exit_code(HG_E_IO), "the journal cannot be written: %s",
+                      strerror(errno));
     }
 }
 
@@ -165,7 +166,7 @@ static void tick_cb(uv_timer_t *timer)
     screen_update(relaunch, now_us, false);
     if (now_us - relaunch->synced_us >= SYNC_US) {
         relaunch->synced_us = now_us;
-        if (journal_sync(&relaunch->journal) != 0) {
+        if (relaunch_journal_sync(&relaunch->journal) != 0) {
             relaunch_stop(relaunch, hg_error_exit_code(HG_E_IO), "the journal cannot be written: %s",
                           strerror(errno));
         }
@@ -177,7 +178,8 @@ static void on_signal(void *user_data, int signal_number, bool from_terminal)
     struct relaunch *relaunch = user_data;
     char running[WORDS_MAX];
     (void)from_terminal;
-    if (signal_number != SIGINT && signal_number != SIGTERM && signal_number != SIGHUP && signal_number != SIGQUIT) {
+    if (signal_number != SIGINT && signal_number != SIGTERM && signal_number != SIGHUP &&
+        signal_number != SIGQUIT) {
         return;
     }
     if (relaunch->stopping) {
@@ -212,8 +214,9 @@ static bool raise_files(struct relaunch *relaunch)
         return true;
     }
     if (limit.rlim_max < wanted) {
-        fprintf(stderr, "headgate relaunch: --parallel %lld needs %llu open files, and the limit is %llu: raise it "
-                        "(ulimit -n) or lower --parallel\n",
+        fprintf(stderr,
+                "headgate relaunch: --parallel %lld needs %llu open files, and the limit is %llu: raise it "
+                "(ulimit -n) or lower --parallel\n",
                 (long long)relaunch->options->parallel, (unsigned long long)wanted,
                 (unsigned long long)limit.rlim_max);
         return false;
@@ -233,7 +236,8 @@ static int read_list(struct relaunch *relaunch)
     }
     int status = list_read(file, input ? "standard input" : from, stderr, &relaunch->list);
     if (status == HG_E_IO || status == HG_E_NOMEM) {
-        fprintf(stderr, "headgate relaunch: %s: %s\n", from, status == HG_E_IO ? strerror(errno) : hg_strerror(status));
+        fprintf(stderr, "headgate relaunch: %s: %s\n", from,
+                status == HG_E_IO ? strerror(errno) : hg_strerror(status));
     }
     if (!input) {
         fclose(file);
@@ -265,7 +269,8 @@ static int init_loop(struct relaunch *relaunch)
     status = status == 0 ? jobs_init(relaunch) : status;
     if (status != 0) {
         fprintf(stderr, "headgate relaunch: %s\n",
-                status == HG_E_INVALID ? "--server: these are no controllers' addresses" : hg_strerror(status));
+                status == HG_E_INVALID ? "--server: these are no controllers' addresses"
+                                       : hg_strerror(status));
         return hg_error_exit_code(status);
     }
     uv_timer_init(&relaunch->loop, &relaunch->tick);
@@ -315,12 +320,12 @@ static int run(struct relaunch *relaunch)
         return code;
     }
     screen_say(relaunch, "%s instances of fleet %s, at most %lld at once",
-               words_count((int64_t)relaunch->units.count - relaunch->resumed, total), relaunch->options->fleet,
-               (long long)relaunch->options->parallel);
+               words_count((int64_t)relaunch->units.count - relaunch->resumed, total),
+               relaunch->options->fleet, (long long)relaunch->options->parallel);
     uv_run(&relaunch->loop, UV_RUN_DEFAULT);
     screen_update(relaunch, clock_monotonic_us(), true);
     finish(relaunch);
-    if (journal_sync(&relaunch->journal) != 0 && relaunch->exit_code == 0) {
+    if (relaunch_journal_sync(&relaunch->journal) != 0 && relaunch->exit_code == 0) {
         relaunch->exit_code = hg_error_exit_code(HG_E_IO);
     }
     return exit_code_of(relaunch, report_write(relaunch));
@@ -348,12 +353,13 @@ int relaunch_command(const struct relaunch_options *options)
     code = code == 0 ? relaunch_resume(relaunch) : code;
     if (code == 0 && units_settled(&relaunch->units) == (int64_t)relaunch->units.count) {
         screen_say(relaunch, "nothing is left to do; to relaunch them again, remove the journal%s",
-                   relaunch->units.counts[UNIT_QUARANTINED] > 0 ? ", or try those in quarantine with --retry" : "");
+                   relaunch->units.counts[UNIT_QUARANTINED] > 0 ? ", or try those in quarantine with --retry"
+                                                                : "");
         code = exit_code_of(relaunch, report_write(relaunch));
     } else if (code == 0) {
         code = run(relaunch);
     }
-    journal_close(&relaunch->journal);
+    relaunch_journal_close(&relaunch->journal);
     units_finish(&relaunch->units);
     list_finish(&relaunch->list);
     free(relaunch);

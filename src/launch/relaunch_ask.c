@@ -9,9 +9,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#define ASK_GAP_US  INT64_C(100000) /* between two asks that were not full, so that those that are due gather */
+#define ASK_GAP_US                                                                                           \
+    INT64_C(100000) /* between two asks that were not full, so that those that are due gather */
 #define WAIT_MIN_US INT64_C(100000)
-#define EAGER_US    INT64_C(1000000) /* between two looks whether there is room */
+#define EAGER_US    INT64_C(1000000)  /* between two looks whether there is room */
 #define HELD_US     INT64_C(30000000) /* how long it is remembered that what is in flight held somebody up */
 
 static void on_granted(struct relaunch *relaunch, uint32_t index, const struct hg_permit *permit)
@@ -26,7 +27,7 @@ static void on_granted(struct relaunch *relaunch, uint32_t index, const struct h
     unit->attempts += !same || unit->attempts == 0;
     unit_set_backing_off(&relaunch->units, index, false);
     unit_set_state(&relaunch->units, index, UNIT_GRANTED);
-    relaunch_note(relaunch, JOURNAL_GRANTED, index);
+    relaunch_note(relaunch, RELAUNCH_GRANTED, index);
 }
 
 static void on_quarantined(struct relaunch *relaunch, uint32_t index, const struct hg_permit *permit)
@@ -37,7 +38,7 @@ static void on_quarantined(struct relaunch *relaunch, uint32_t index, const stru
     }
     unit_set_backing_off(&relaunch->units, index, false);
     unit_set_state(&relaunch->units, index, UNIT_QUARANTINED);
-    relaunch_note(relaunch, JOURNAL_QUARANTINED, index);
+    relaunch_note(relaunch, RELAUNCH_QUARANTINED, index);
 }
 
 static void wait_until(struct relaunch *relaunch, uint32_t index, int64_t due_us)
@@ -51,12 +52,13 @@ static void on_item(struct relaunch *relaunch, uint32_t index, const struct hg_p
     struct unit *unit = &relaunch->units.all[index];
     if (permit->status == 0 && permit->state == HG_PERMIT_GRANTED) {
         on_granted(relaunch, index, permit);
-    } else if (permit->status == HG_E_QUARANTINED || (permit->status == 0 && permit->state == HG_PERMIT_QUARANTINED)) {
+    } else if (permit->status == HG_E_QUARANTINED ||
+               (permit->status == 0 && permit->state == HG_PERMIT_QUARANTINED)) {
         on_quarantined(relaunch, index, permit);
     } else if (caller_hopeless(permit->status)) {
         wait_until(relaunch, index, RELAUNCH_NEVER_US);
-        relaunch_stop(relaunch, hg_error_exit_code(permit->status), "%s: %s", list_name(&relaunch->list, index),
-                      permit->detail);
+        relaunch_stop(relaunch, hg_error_exit_code(permit->status), "%s: %s",
+                      list_name(&relaunch->list, index), permit->detail);
     } else {
         int64_t delay_us = permit->status == 0 ? permit->retry_after_us
                                                : retry_delay_us(1, permit->retry_after_us, &relaunch->rng);
@@ -93,7 +95,8 @@ static void on_unanswered(struct relaunch *relaunch, struct batch *batch, int64_
     }
     batch->next_us = now_us + retry_delay_us(batch->failures, batch->call.retry_after_us, &relaunch->rng);
     for (size_t i = 0; i < batch->call.count; i++) {
-        if (relaunch->units.all[batch->units[i]].ticket[0] == '\0' && !relaunch->units.all[batch->units[i]].backing_off) {
+        if (relaunch->units.all[batch->units[i]].ticket[0] == '\0' &&
+            !relaunch->units.all[batch->units[i]].backing_off) {
             unit_set_state(&relaunch->units, batch->units[i], UNIT_NEW);
         } else {
             wait_until(relaunch, batch->units[i], now_us);
@@ -138,9 +141,9 @@ static void add(struct relaunch *relaunch, uint32_t index)
     batch_add(&relaunch->ask, relaunch, index);
 }
 
-/* Those whose time has come; and of those in line some before it, since advice is an estimate and a coordinator knows
- * better: as many as have just made room where what is in flight is the limit, and one a second to see whether there
- * is room at all, twice as many each time that all of them were granted. */
+/* Those whose time has come; and of those in line some before it, since advice is an estimate and a
+ * coordinator knows better: as many as have just made room where what is in flight is the limit, and one a
+ * second to see whether there is room at all, twice as many each time that all of them were granted. */
 static void add_due(struct relaunch *relaunch, size_t most, int64_t now_us)
 {
     bool held = relaunch->held_us != 0 && now_us - relaunch->held_us < HELD_US;
@@ -164,8 +167,8 @@ static void add_due(struct relaunch *relaunch, size_t most, int64_t now_us)
     relaunch->freed = 0;
 }
 
-/* First those whose time has come, as many as there are free places; then newcomers: all of them once others wait,
- * since they enter the line behind. */
+/* First those whose time has come, as many as there are free places; then newcomers: all of them once others
+ * wait, since they enter the line behind. */
 void relaunch_ask_pump(struct relaunch *relaunch, int64_t now_us)
 {
     struct units *units = &relaunch->units;

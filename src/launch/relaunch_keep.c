@@ -22,8 +22,9 @@ static void on_lost(struct relaunch *relaunch, uint32_t index, int64_t now_us)
     }
     relaunch->lost++;
     if (relaunch->lost == 1) {
-        screen_say(relaunch, "%s: its permit is lost while its command runs; the command goes on (said once, the "
-                             "report counts them)",
+        screen_say(relaunch,
+                   "%s: its permit is lost while its command runs; the command goes on (said once, the "
+                   "report counts them)",
                    list_name(&relaunch->list, index));
     }
 }
@@ -93,17 +94,18 @@ void relaunch_renew_pump(struct relaunch *relaunch, int64_t now_us)
     }
 }
 
-static void on_outcome(struct relaunch *relaunch, uint32_t index, const struct hg_permit *permit, int64_t now_us)
+static void on_outcome(struct relaunch *relaunch, uint32_t index, const struct hg_permit *permit,
+                       int64_t now_us)
 {
     struct unit *unit = &relaunch->units.all[index];
-    bool answered = permit->status == 0 || caller_lost(permit->status) || permit->status == HG_E_QUARANTINED ||
-                    permit->status == HG_E_NOT_FOUND;
+    bool answered = permit->status == 0 || caller_lost(permit->status) ||
+                    permit->status == HG_E_QUARANTINED || permit->status == HG_E_NOT_FOUND;
     if (!answered) { /* its turn comes again with the next batch */
         unit_set_state(&relaunch->units, index, UNIT_ENDED);
         relaunch->report.next_us = now_us + retry_delay_us(1, permit->retry_after_us, &relaunch->rng);
         return;
     }
-    relaunch_note(relaunch, JOURNAL_CONFIRMED, index);
+    relaunch_note(relaunch, RELAUNCH_CONFIRMED, index);
     relaunch->freed++;
     if (unit->recovered) {
         unit_set_state(&relaunch->units, index, UNIT_RECOVERED);
@@ -122,8 +124,8 @@ static void on_reported(struct caller_call *call, void *user_data)
     int64_t now_us = clock_monotonic_us();
     bool heard = relaunch_heard(relaunch, batch) && call->status == 0;
     if (!heard) {
-        batch->next_us = now_us + retry_delay_us(batch->failures > 0 ? batch->failures : 1, call->retry_after_us,
-                                                 &relaunch->rng);
+        batch->next_us = now_us + retry_delay_us(batch->failures > 0 ? batch->failures : 1,
+                                                 call->retry_after_us, &relaunch->rng);
         if (caller_hopeless(call->status)) {
             relaunch_stop(relaunch, hg_error_exit_code(call->status), "%s", call->error);
         }
@@ -166,8 +168,8 @@ void relaunch_report_pump(struct relaunch *relaunch, int64_t now_us)
         batch_start(batch, relaunch, CALLER_COMPLETE, on_reported);
         return;
     }
-    while (relaunch->stopping && units_granted(units) != UNIT_NONE && batch->call.count < RELAUNCH_LEAVE_MAX &&
-           batch->call.count < (size_t)relaunch->options->batch) {
+    while (relaunch->stopping && units_granted(units) != UNIT_NONE &&
+           batch->call.count < RELAUNCH_LEAVE_MAX && batch->call.count < (size_t)relaunch->options->batch) {
         uint32_t index = units_granted(units);
         unit_set_state(units, index, UNIT_LEAVING);
         batch_add(batch, relaunch, index);

@@ -11,12 +11,12 @@
 #include <string.h>
 #include <unistd.h>
 
-/* What the entries said last of one instance is kept in its unit while they are read: `recovered` and `lost` stand for
- * "its command ended" here. */
-static bool on_entry(void *user_data, const struct journal_entry *entry)
+/* What the entries said last of one instance is kept in its unit while they are read: `recovered` and `lost`
+ * stand for "its command ended" here. */
+static bool on_entry(void *user_data, const struct relaunch_entry *entry)
 {
     struct relaunch *relaunch = user_data;
-    if (entry->event == JOURNAL_BEGAN) {
+    if (entry->event == RELAUNCH_BEGAN) {
         return true;
     }
     uint32_t index = list_find(&relaunch->list, entry->instance);
@@ -25,38 +25,38 @@ static bool on_entry(void *user_data, const struct journal_entry *entry)
     }
     struct unit *unit = &relaunch->units.all[index];
     switch (entry->event) {
-    case JOURNAL_GRANTED:
+    case RELAUNCH_GRANTED:
         unit->attempts += unit->fence != entry->fence;
         unit->fence = entry->fence;
         unit->attempt = entry->attempt;
         unit->recovered = unit->lost = false;
         break;
-    case JOURNAL_FAILED:
+    case RELAUNCH_FAILED:
         unit->lost = true;
         unit->recovered = false;
         unit_set_reason(unit, entry->reason);
         relaunch->units.failures++;
         break;
-    case JOURNAL_RECOVERED:
+    case RELAUNCH_RECOVERED:
         unit->lost = unit->recovered = true;
         unit->settled_ms = entry->at_ms;
         unit_set_reason(unit, NULL);
         break;
-    case JOURNAL_CONFIRMED:
+    case RELAUNCH_CONFIRMED:
         if (unit->recovered && unit->state == UNIT_NEW) {
             unit_set_state(&relaunch->units, index, UNIT_RECOVERED);
         }
         unit->lost = false;
         break;
-    case JOURNAL_QUARANTINED:
+    case RELAUNCH_QUARANTINED:
         unit_set_reason(unit, entry->reason);
         unit->lost = false;
         if (unit->state == UNIT_NEW && !relaunch->options->retry) {
             unit_set_state(&relaunch->units, index, UNIT_QUARANTINED);
         }
         break;
-    case JOURNAL_BEGAN:
-    case JOURNAL_EVENT_COUNT:
+    case RELAUNCH_BEGAN:
+    case RELAUNCH_EVENT_COUNT:
         break;
     }
     return true;
@@ -66,13 +66,14 @@ int relaunch_resume(struct relaunch *relaunch)
 {
     char path[HG_NAME_MAX + 32], error[600], settled[WORDS_MAX], total[WORDS_MAX];
     struct units *units = &relaunch->units;
-    struct journal_header wanted = {.list_hash = list_hash(&relaunch->list),
-                                    .count = (int64_t)relaunch->list.count,
-                                    .began_ms = clock_wall_us() / 1000};
+    struct relaunch_header wanted = {.list_hash = list_hash(&relaunch->list),
+                                     .count = (int64_t)relaunch->list.count,
+                                     .began_ms = clock_wall_us() / 1000};
     snprintf(wanted.fleet, sizeof(wanted.fleet), "%s", relaunch->options->fleet);
     snprintf(path, sizeof(path), "headgate-%s.journal", relaunch->options->fleet);
     const char *journal = relaunch->options->journal != NULL ? relaunch->options->journal : path;
-    int status = journal_open(journal, &wanted, on_entry, relaunch, &relaunch->journal, error, sizeof(error));
+    int status =
+        relaunch_journal_open(journal, &wanted, on_entry, relaunch, &relaunch->journal, error, sizeof(error));
     if (status != 0) {
         fprintf(stderr, "headgate relaunch: %s\n", error);
         return status == HG_E_IO ? hg_error_exit_code(status) : 65;
@@ -86,12 +87,13 @@ int relaunch_resume(struct relaunch *relaunch)
         unit->lost = false;
     }
     relaunch->resumed = units_settled(units);
-    struct journal_entry entry = {.event = JOURNAL_BEGAN, .at_ms = relaunch_now_ms(relaunch), .fence = getpid()};
+    struct relaunch_entry entry = {
+        .event = RELAUNCH_BEGAN, .at_ms = relaunch_now_ms(relaunch), .fence = getpid()};
     if (relaunch->resumed > 0 || units->counts[UNIT_ENDED] > 0) {
         screen_say(relaunch, "goes on with %s: %s of %s are settled", journal,
                    words_count(relaunch->resumed, settled), words_count((int64_t)units->count, total));
     }
-    if (journal_write(&relaunch->journal, &entry) != 0) {
+    if (relaunch_journal_write(&relaunch->journal, &entry) != 0) {
         fprintf(stderr, "headgate relaunch: %s cannot be written\n", journal);
         return hg_error_exit_code(HG_E_IO);
     }

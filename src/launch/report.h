@@ -20,9 +20,10 @@ struct report {
     int64_t failures; /* attempts that failed */
     int64_t t50_ms;   /* until half of all had recovered; -1: they have not */
     int64_t t99_ms;
-    int64_t last_ms;  /* until the last one that recovered; -1: none */
+    int64_t last_ms;                           /* until the last one that recovered; -1: none */
     int64_t attempts[REPORT_ATTEMPTS_MAX + 1]; /* of those recovered: how many needed that many */
-    struct report_reason reasons[REPORT_REASONS_MAX + 1]; /* why those that have not recovered failed last; most first */
+    struct report_reason
+        reasons[REPORT_REASONS_MAX + 1]; /* why those that have not recovered failed last; most first */
     size_t reason_count;
 };
 

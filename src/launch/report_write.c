@@ -68,7 +68,8 @@ static void write_attempts(FILE *out, const struct report *report)
     fprintf(out, "  %-12s", "attempts");
     for (size_t i = 1; i <= REPORT_ATTEMPTS_MAX; i++) {
         if (report->attempts[i] > 0) {
-            fprintf(out, " %zu%s: %s ", i, i == REPORT_ATTEMPTS_MAX ? "+" : "", words_count(report->attempts[i], text));
+            fprintf(out, " %zu%s: %s ", i, i == REPORT_ATTEMPTS_MAX ? "+" : "",
+                    words_count(report->attempts[i], text));
         }
     }
     fprintf(out, "%s\n", report->recovered == 0 ? " -" : "");
@@ -87,7 +88,8 @@ static void write_text(const struct relaunch *relaunch, const struct report *rep
     write_attempts(out, report);
     fprintf(out, "  %-12s %s attempts\n", "failed", words_count(report->failures, a));
     if (relaunch->lost > 0) {
-        fprintf(out, "  %-12s %s permits were lost while the command ran\n", "lost", words_count(relaunch->lost, a));
+        fprintf(out, "  %-12s %s permits were lost while the command ran\n", "lost",
+                words_count(relaunch->lost, a));
     }
     for (size_t i = 0; i < report->reason_count; i++) {
         fprintf(out, "%s    %s x %s\n", i == 0 ? "  not recovered, by the last failure:\n" : "",
@@ -132,9 +134,10 @@ static json_t *units_json(const struct relaunch *relaunch, bool quarantined)
         bool wanted = quarantined ? unit->state == UNIT_QUARANTINED
                                   : unit->state != UNIT_QUARANTINED && unit->state != UNIT_RECOVERED;
         if (wanted) {
-            json_array_append_new(list, json_pack("{s:s, s:i, s:o, s:o}", "instance", list_name(&relaunch->list, i),
-                                                  "attempts", (int)unit->attempts, "reason", text_json(unit->reason),
-                                                  "output", text_json(unit->output)));
+            json_array_append_new(list,
+                                  json_pack("{s:s, s:i, s:o, s:o}", "instance", list_name(&relaunch->list, i),
+                                            "attempts", (int)unit->attempts, "reason",
+                                            text_json(unit->reason), "output", text_json(unit->output)));
         }
     }
     return list;
@@ -151,17 +154,18 @@ static json_t *report_json(const struct relaunch *relaunch, const struct report 
         }
     }
     for (size_t i = 0; i < report->reason_count; i++) {
-        json_array_append_new(reasons, json_pack("{s:o, s:I}", "reason", text_json(report->reasons[i].text), "count",
-                                                 (json_int_t)report->reasons[i].count));
+        json_array_append_new(reasons, json_pack("{s:o, s:I}", "reason", text_json(report->reasons[i].text),
+                                                 "count", (json_int_t)report->reasons[i].count));
     }
-    return json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "fleet",
-                     relaunch->options->fleet, "result", result_of(relaunch, report), "total",
+    return json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+                     "fleet", relaunch->options->fleet, "result", result_of(relaunch, report), "total",
                      (json_int_t)report->total, "recovered", (json_int_t)report->recovered, "quarantined",
                      (json_int_t)report->quarantined, "left", (json_int_t)report->left, "failed_attempts",
-                     (json_int_t)report->failures, "lost_permits", (json_int_t)relaunch->lost, "seconds_to_50_percent",
-                     time_json(report->t50_ms), "seconds_to_99_percent", time_json(report->t99_ms), "seconds_to_last",
-                     time_json(report->last_ms), "attempts", attempts, "failures", reasons, "quarantine",
-                     units_json(relaunch, true), "unrecovered", units_json(relaunch, false), "stopped_because",
+                     (json_int_t)report->failures, "lost_permits", (json_int_t)relaunch->lost,
+                     "seconds_to_50_percent", time_json(report->t50_ms), "seconds_to_99_percent",
+                     time_json(report->t99_ms), "seconds_to_last", time_json(report->last_ms), "attempts",
+                     attempts, "failures", reasons, "quarantine", units_json(relaunch, true), "unrecovered",
+                     units_json(relaunch, false), "stopped_because",
                      relaunch->why[0] == '\0' ? json_null() : text_json(relaunch->why));
 }
 
@@ -198,8 +202,8 @@ int report_write(struct relaunch *relaunch)
     }
     FILE *file = path == NULL ? NULL : fopen(path, "we");
     if (path != NULL) {
-        bool written = file != NULL &&
-                       write_to(relaunch, &report, file, relaunch->options->json || is_json_file(path));
+        bool written =
+            file != NULL && write_to(relaunch, &report, file, relaunch->options->json || is_json_file(path));
         written = file != NULL && fclose(file) == 0 && written;
         if (!written) {
             fprintf(stderr, "headgate relaunch: %s: %s\n", path, strerror(errno));

@@ -14,8 +14,8 @@
 #include <unistd.h>
 
 static const bool allowed[RUN_STATE_COUNT][RUN_STATE_COUNT] = {
-    [RUN_WAITING] = {[RUN_LEAVING] = true, [RUN_STARTING] = true, [RUN_UP] = true, [RUN_ENDED] = true,
-                     [RUN_OVER] = true},
+    [RUN_WAITING] =
+        {[RUN_LEAVING] = true, [RUN_STARTING] = true, [RUN_UP] = true, [RUN_ENDED] = true, [RUN_OVER] = true},
     [RUN_LEAVING] = {[RUN_OVER] = true},
     [RUN_STARTING] = {[RUN_UP] = true, [RUN_ENDED] = true, [RUN_OVER] = true},
     [RUN_UP] = {[RUN_OVER] = true},
@@ -65,11 +65,8 @@ bool run_heard(struct run *run, const struct caller_call *call)
 void run_call(struct run *run, enum caller_verb verb, caller_done_fn done)
 {
     run->ask.fence = verb == CALLER_ACQUIRE ? 0 : run->fence;
-    run->call = (struct caller_call){.verb = verb,
-                                     .fleet = run->options->fleet,
-                                     .asks = &run->ask,
-                                     .count = 1,
-                                     .permits = &run->permit};
+    run->call = (struct caller_call){
+        .verb = verb, .fleet = run->options->fleet, .asks = &run->ask, .count = 1, .permits = &run->permit};
     caller_start(&run->caller, &run->call, done, run);
 }
 
@@ -83,7 +80,8 @@ static void timer_cb(uv_timer_t *timer)
     run_pump(timer->data);
 }
 
-/* Does what is due, and waits for what is due next. What an answer or an ended child changes comes here too. */
+/* Does what is due, and waits for what is due next. What an answer or an ended child changes comes here too.
+ */
 void run_pump(struct run *run)
 {
     int64_t now_us = clock_monotonic_us(), due_us = RUN_NEVER_US;
@@ -142,7 +140,8 @@ static void on_signal(void *user_data, int signal_number, bool from_terminal)
 {
     struct run *run = user_data;
     if (run->child > 0) {
-        /* The terminal's ^C went to the whole foreground group: the command has it, unless it made its own. */
+        /* The terminal's ^C went to the whole foreground group: the command has it, unless it made its own.
+         */
         bool has_it = from_terminal && signal_number != SIGHUP && getpgid(run->child) == getpgrp();
         if (!has_it) {
             kill(run->child, signal_number);
@@ -221,8 +220,9 @@ int run_command(const struct run_options *options)
         return found == ENOENT ? 127 : 126;
     }
     if (status != 0) {
-        run_say(&run, "%s", status == HG_E_INVALID ? "--server: these are no controllers' addresses"
-                                                   : hg_strerror(status));
+        run_say(&run, "%s",
+                status == HG_E_INVALID ? "--server: these are no controllers' addresses"
+                                       : hg_strerror(status));
         return hg_error_exit_code(status);
     }
     run_pump(&run);

@@ -103,7 +103,8 @@ static void on_unready(struct run *run, int64_t now_us)
     run->unready_us = RUN_NEVER_US;
     run->check_us = RUN_NEVER_US;
     run_say(run, "not ready after %s (the last check: %s); %s", after, words_status(run->check_status, last),
-            run->options->kill_unready ? "the command is stopped" : "reported as failed, the command goes on");
+            run->options->kill_unready ? "the command is stopped"
+                                       : "reported as failed, the command goes on");
     if (run->options->kill_unready) {
         kill(run->child, SIGTERM);
         run->kill_us = now_us + RUN_KILL_US;
@@ -166,7 +167,8 @@ static void on_child_exit(struct run *run, int wait_status)
     if (run->outcome == RUN_OPEN && run->options->ready == NULL && wait_status == 0) {
         run_resolve(run, RUN_RECOVERED, "");
     } else if (run->outcome == RUN_OPEN) {
-        snprintf(reason, sizeof(reason), "%s%s", how, run->options->ready != NULL ? " before it was ready" : "");
+        snprintf(reason, sizeof(reason), "%s%s", how,
+                 run->options->ready != NULL ? " before it was ready" : "");
         run_resolve(run, RUN_FAILED, reason);
     }
 }

@@ -8,12 +8,13 @@
 
 #include "core/rng.h"
 
-#define RUN_NEVER_US       INT64_MAX
-#define RUN_REPORT_MAX_US  INT64_C(10000000) /* after the command's end: for its outcome to reach a controller */
-#define RUN_LEAVE_MAX_US   INT64_C(5000000)  /* after a signal while waiting: to leave the line */
-#define RUN_CHECK_MAX_US   INT64_C(30000000) /* one ready check */
-#define RUN_KILL_US        INT64_C(10000000) /* from SIGTERM to SIGKILL, with --kill-unready */
-#define RUN_SAY_US         INT64_C(60000000) /* between two lines while waiting, when nobody watches */
+#define RUN_NEVER_US INT64_MAX
+#define RUN_REPORT_MAX_US                                                                                    \
+    INT64_C(10000000)                     /* after the command's end: for its outcome to reach a controller */
+#define RUN_LEAVE_MAX_US INT64_C(5000000) /* after a signal while waiting: to leave the line */
+#define RUN_CHECK_MAX_US INT64_C(30000000) /* one ready check */
+#define RUN_KILL_US      INT64_C(10000000) /* from SIGTERM to SIGKILL, with --kill-unready */
+#define RUN_SAY_US       INT64_C(60000000) /* between two lines while waiting, when nobody watches */
 
 enum run_state {
     RUN_WAITING,  /* in line */
@@ -41,27 +42,27 @@ struct run {
     char boot_id[20];
 
     int64_t started_us;
-    int64_t ask_us;       /* when to ask (again) */
-    int64_t give_up_us;   /* no permit by then */
-    int64_t away_us;      /* since when no controller answers; 0: one does */
-    int64_t failures;     /* unanswered calls in a row */
-    int64_t said_us;      /* when the last line about waiting was written */
+    int64_t ask_us;     /* when to ask (again) */
+    int64_t give_up_us; /* no permit by then */
+    int64_t away_us;    /* since when no controller answers; 0: one does */
+    int64_t failures;   /* unanswered calls in a row */
+    int64_t said_us;    /* when the last line about waiting was written */
     enum hg_permit_state said_state;
-    bool terminal;        /* a status line can be drawn */
-    bool drawn;           /* one is there */
-    int stop_signal;      /* that ended the waiting */
+    bool terminal;   /* a status line can be drawn */
+    bool drawn;      /* one is there */
+    int stop_signal; /* that ended the waiting */
 
     bool has_permit;
-    bool lost;            /* and it was said */
+    bool lost; /* and it was said */
     int64_t fence;
     int64_t attempt;
     int64_t lease_us;
     int64_t renew_us;
-    int64_t report_us;    /* when to report the outcome (again) */
+    int64_t report_us; /* when to report the outcome (again) */
     enum run_outcome outcome;
     char reason[64];
 
-    pid_t child;          /* 0: none */
+    pid_t child; /* 0: none */
     int child_status;
     int64_t spawned_us;
     int64_t end_us;       /* RUN_ENDED, RUN_LEAVING: no later */

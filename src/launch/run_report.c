@@ -60,8 +60,8 @@ static void on_completed(struct caller_call *call, void *user_data)
         }
         done(run);
     } else if (heard) {
-        run_say(run, "its outcome (%s) was not taken: %s", run->outcome == RUN_RECOVERED ? "recovered" : run->reason,
-                call->error);
+        run_say(run, "its outcome (%s) was not taken: %s",
+                run->outcome == RUN_RECOVERED ? "recovered" : run->reason, call->error);
         done(run);
     } else {
         run->report_us = now_us + retry_delay_us(run->failures, call->retry_after_us, &run->rng);

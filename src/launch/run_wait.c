@@ -80,8 +80,8 @@ static void on_acquired(struct caller_call *call, void *user_data)
             run_start(run);
         }
     } else if (call->status == HG_E_QUARANTINED) {
-        run_say(run, "quarantined: %s%s%s", call->error, run->permit.reason[0] == '\0' ? "" : " Last failure: ",
-                run->permit.reason);
+        run_say(run, "quarantined: %s%s%s", call->error,
+                run->permit.reason[0] == '\0' ? "" : " Last failure: ", run->permit.reason);
         run_end(run, hg_error_exit_code(call->status));
     } else if (caller_hopeless(call->status)) {
         run_say(run, "%s", call->error);
@@ -132,7 +132,8 @@ void run_wait_pump(struct run *run, int64_t now_us)
         run_end(run, hg_error_exit_code(run->away_us != 0 ? HG_E_UNREACHABLE : HG_E_TIMEOUT));
         return;
     }
-    if (run->away_us != 0 && now_us - run->away_us >= run->options->unreachable_after_us && act_unreachable(run)) {
+    if (run->away_us != 0 && now_us - run->away_us >= run->options->unreachable_after_us &&
+        act_unreachable(run)) {
         return;
     }
     if (now_us >= run->ask_us) {
@@ -144,7 +145,8 @@ static void on_left(struct caller_call *call, void *user_data)
 {
     struct run *run = user_data;
     if (run->state == RUN_LEAVING) {
-        run_say(run, call->status == 0 ? "left the line" : "stopped; no controller could be told that it left the line");
+        run_say(run, call->status == 0 ? "left the line"
+                                       : "stopped; no controller could be told that it left the line");
         run_end(run, 128 + run->stop_signal);
     }
     run_pump(run);

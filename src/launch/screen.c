@@ -84,7 +84,8 @@ void screen_update(struct relaunch *relaunch, int64_t now_us, bool last)
     if (!last && now_us - relaunch->drawn_us < (relaunch->terminal ? DRAW_US : LINE_US)) {
         return;
     }
-    if (relaunch->unsaid_failures > 0 && (last || now_us - relaunch->drawn_us >= LINE_US || !relaunch->terminal)) {
+    if (relaunch->unsaid_failures > 0 &&
+        (last || now_us - relaunch->drawn_us >= LINE_US || !relaunch->terminal)) {
         char count[WORDS_MAX];
         screen_say(relaunch, "and %s more failed", words_count(relaunch->unsaid_failures, count));
         relaunch->unsaid_failures = 0;

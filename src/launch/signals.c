@@ -36,7 +36,8 @@ static void on_readable_cb(uv_poll_t *poll, int status, int events)
             if (infos[i].ssi_signo == SIGCHLD) {
                 reap(signals);
             } else {
-                signals->on_signal(signals->user_data, (int)infos[i].ssi_signo, infos[i].ssi_code == SI_KERNEL);
+                signals->on_signal(signals->user_data, (int)infos[i].ssi_signo,
+                                   infos[i].ssi_code == SI_KERNEL);
             }
         }
     }

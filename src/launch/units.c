@@ -8,11 +8,14 @@
 
 static const bool allowed[UNIT_STATE_COUNT][UNIT_STATE_COUNT] = {
     /* the last three from what a journal says */
-    [UNIT_NEW] = {[UNIT_ASKED] = true, [UNIT_ENDED] = true, [UNIT_RECOVERED] = true, [UNIT_QUARANTINED] = true},
-    [UNIT_ASKED] = {[UNIT_NEW] = true, [UNIT_WAITING] = true, [UNIT_GRANTED] = true, [UNIT_QUARANTINED] = true},
+    [UNIT_NEW] =
+        {[UNIT_ASKED] = true, [UNIT_ENDED] = true, [UNIT_RECOVERED] = true, [UNIT_QUARANTINED] = true},
+    [UNIT_ASKED] =
+        {[UNIT_NEW] = true, [UNIT_WAITING] = true, [UNIT_GRANTED] = true, [UNIT_QUARANTINED] = true},
     [UNIT_WAITING] = {[UNIT_ASKED] = true},
     /* its permit may be lost before it has a place */
-    [UNIT_GRANTED] = {[UNIT_RUNNING] = true, [UNIT_LEAVING] = true, [UNIT_WAITING] = true, [UNIT_ENDED] = true},
+    [UNIT_GRANTED] =
+        {[UNIT_RUNNING] = true, [UNIT_LEAVING] = true, [UNIT_WAITING] = true, [UNIT_ENDED] = true},
     [UNIT_RUNNING] = {[UNIT_ENDED] = true},
     [UNIT_ENDED] = {[UNIT_REPORTED] = true},
     [UNIT_REPORTED] = {[UNIT_ENDED] = true, [UNIT_WAITING] = true, [UNIT_RECOVERED] = true},

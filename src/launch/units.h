@@ -11,10 +11,10 @@
 #define UNIT_REASON_MAX 200
 
 enum unit_state {
-    UNIT_NEW,      /* not asked for by this process */
-    UNIT_ASKED,    /* an ask is under way */
-    UNIT_WAITING,  /* told to ask again at due_us */
-    UNIT_GRANTED,  /* has its permit, waits for a free place */
+    UNIT_NEW,     /* not asked for by this process */
+    UNIT_ASKED,   /* an ask is under way */
+    UNIT_WAITING, /* told to ask again at due_us */
+    UNIT_GRANTED, /* has its permit, waits for a free place */
     UNIT_RUNNING,
     UNIT_ENDED,    /* its outcome is to be reported */
     UNIT_REPORTED, /* the report is under way */
@@ -29,12 +29,12 @@ struct unit {
     int64_t renew_us; /* GRANTED, RUNNING: when to renew; INT64_MAX: not, or under way */
     int64_t lease_us;
     int64_t fence;
-    int64_t attempt;  /* by the controller's count */
+    int64_t attempt;    /* by the controller's count */
     int64_t settled_ms; /* when it recovered, since the relaunch began */
-    char *reason;     /* of the last failure; NULL: none */
-    char *output;     /* the last lines it wrote then; NULL: none kept */
-    uint32_t next;    /* in the queue it stands in */
-    uint32_t attempts; /* commands started, earlier starts of relaunch included */
+    char *reason;       /* of the last failure; NULL: none */
+    char *output;       /* the last lines it wrote then; NULL: none kept */
+    uint32_t next;      /* in the queue it stands in */
+    uint32_t attempts;  /* commands started, earlier starts of relaunch included */
     uint8_t state;
     bool recovered;   /* ENDED, REPORTED: the outcome */
     bool backing_off; /* WAITING, ASKED: it failed before */
@@ -58,10 +58,10 @@ struct units {
     size_t count;
     int64_t counts[UNIT_STATE_COUNT];
     int64_t backing_off;
-    int64_t failures;        /* attempts that failed */
+    int64_t failures; /* attempts that failed */
     struct unit_queue granted;
     struct unit_queue ended;
-    uint32_t fresh;          /* none below is NEW */
+    uint32_t fresh;              /* none below is NEW */
     struct unit_heap waiting[2]; /* the WAITING, earliest first: those in line, those backing off */
 };
 

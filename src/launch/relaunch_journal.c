@@ -1,4 +1,4 @@
-#include "launch/journal.h"
+#include "launch/relaunch_journal.h"
 
 #include "headgate/errors.h"
 
@@ -14,17 +14,17 @@
 
 #define MAGIC "headgate-relaunch 1"
 
-static const char *const names[JOURNAL_EVENT_COUNT] = {"granted",   "failed",      "recovered",
-                                                       "confirmed", "quarantined", "began"};
+static const char *const names[RELAUNCH_EVENT_COUNT] = {"granted",   "failed",      "recovered",
+                                                        "confirmed", "quarantined", "began"};
 
-size_t journal_format(const struct journal_entry *entry, char ret_line[JOURNAL_LINE_MAX])
+size_t relaunch_journal_format(const struct relaunch_entry *entry, char ret_line[RELAUNCH_LINE_MAX])
 {
-    int size = snprintf(ret_line, JOURNAL_LINE_MAX, "%s %" PRId64 " %s %" PRId64, names[entry->event], entry->at_ms,
-                        entry->instance[0] == '\0' ? "-" : entry->instance, entry->fence);
-    if (entry->event == JOURNAL_GRANTED) {
-        size += snprintf(ret_line + size, JOURNAL_LINE_MAX - (size_t)size, " %" PRId64, entry->attempt);
-    } else if (entry->event == JOURNAL_FAILED || entry->event == JOURNAL_QUARANTINED) {
-        size += snprintf(ret_line + size, JOURNAL_LINE_MAX - (size_t)size, " %s", entry->reason);
+    int size = snprintf(ret_line, RELAUNCH_LINE_MAX, "%s %" PRId64 " %s %" PRId64, names[entry->event],
+                        entry->at_ms, entry->instance[0] == '\0' ? "-" : entry->instance, entry->fence);
+    if (entry->event == RELAUNCH_GRANTED) {
+        size += snprintf(ret_line + size, RELAUNCH_LINE_MAX - (size_t)size, " %" PRId64, entry->attempt);
+    } else if (entry->event == RELAUNCH_FAILED || entry->event == RELAUNCH_QUARANTINED) {
+        size += snprintf(ret_line + size, RELAUNCH_LINE_MAX - (size_t)size, " %s", entry->reason);
     }
     for (int i = 0; i < size; i++) {
         unsigned char byte = (unsigned char)ret_line[i];
@@ -59,24 +59,24 @@ static bool read_word(const char **at, char *ret_word, size_t size)
     return true;
 }
 
-int journal_parse(const char *line, struct journal_entry *ret_entry)
+int relaunch_journal_parse(const char *line, struct relaunch_entry *ret_entry)
 {
-    struct journal_entry entry = {.event = JOURNAL_EVENT_COUNT};
+    struct relaunch_entry entry = {.event = RELAUNCH_EVENT_COUNT};
     char name[16];
     if (!read_word(&line, name, sizeof(name))) {
         return HG_E_INVALID;
     }
-    for (size_t i = 0; i < JOURNAL_EVENT_COUNT; i++) {
+    for (size_t i = 0; i < RELAUNCH_EVENT_COUNT; i++) {
         if (strcmp(name, names[i]) == 0) {
-            entry.event = (enum journal_event)i;
+            entry.event = (enum relaunch_event)i;
         }
     }
-    bool ok = entry.event != JOURNAL_EVENT_COUNT && read_number(&line, &entry.at_ms) &&
+    bool ok = entry.event != RELAUNCH_EVENT_COUNT && read_number(&line, &entry.at_ms) &&
               read_word(&line, entry.instance, sizeof(entry.instance)) && read_number(&line, &entry.fence);
-    if (ok && entry.event == JOURNAL_GRANTED) {
+    if (ok && entry.event == RELAUNCH_GRANTED) {
         ok = read_number(&line, &entry.attempt);
-    } else if (ok && (entry.event == JOURNAL_FAILED || entry.event == JOURNAL_QUARANTINED)) {
-        ok = strlen(line) <= JOURNAL_REASON_MAX;
+    } else if (ok && (entry.event == RELAUNCH_FAILED || entry.event == RELAUNCH_QUARANTINED)) {
+        ok = strlen(line) <= RELAUNCH_REASON_MAX;
         snprintf(entry.reason, sizeof(entry.reason), "%s", line);
         line += strlen(line);
     }
@@ -87,15 +87,15 @@ int journal_parse(const char *line, struct journal_entry *ret_entry)
     return 0;
 }
 
-size_t journal_format_header(const struct journal_header *header, char ret_line[JOURNAL_LINE_MAX])
+size_t relaunch_journal_format_header(const struct relaunch_header *header, char ret_line[RELAUNCH_LINE_MAX])
 {
-    return (size_t)snprintf(ret_line, JOURNAL_LINE_MAX, MAGIC " %s %016" PRIx64 " %" PRId64 " %" PRId64,
+    return (size_t)snprintf(ret_line, RELAUNCH_LINE_MAX, MAGIC " %s %016" PRIx64 " %" PRId64 " %" PRId64,
                             header->fleet, header->list_hash, header->count, header->began_ms);
 }
 
-int journal_parse_header(const char *line, struct journal_header *ret_header)
+int relaunch_journal_parse_header(const char *line, struct relaunch_header *ret_header)
 {
-    struct journal_header header = {.count = 0};
+    struct relaunch_header header = {.count = 0};
     char hash[17];
     size_t magic = strlen(MAGIC " ");
     if (strncmp(line, MAGIC " ", magic) != 0) {
@@ -112,7 +112,7 @@ int journal_parse_header(const char *line, struct journal_header *ret_header)
     return 0;
 }
 
-static int write_line(int fd, char line[JOURNAL_LINE_MAX], size_t size)
+static int write_line(int fd, char line[RELAUNCH_LINE_MAX], size_t size)
 {
     line[size++] = '\n';
     for (size_t done = 0; done < size;) {
@@ -125,14 +125,14 @@ static int write_line(int fd, char line[JOURNAL_LINE_MAX], size_t size)
     return 0;
 }
 
-int journal_write(struct journal *journal, const struct journal_entry *entry)
+int relaunch_journal_write(struct relaunch_journal *journal, const struct relaunch_entry *entry)
 {
-    char line[JOURNAL_LINE_MAX];
+    char line[RELAUNCH_LINE_MAX];
     journal->dirty = true;
-    return write_line(journal->fd, line, journal_format(entry, line));
+    return write_line(journal->fd, line, relaunch_journal_format(entry, line));
 }
 
-int journal_sync(struct journal *journal)
+int relaunch_journal_sync(struct relaunch_journal *journal)
 {
     if (!journal->dirty) {
         return 0;
@@ -144,22 +144,22 @@ int journal_sync(struct journal *journal)
 
 struct replay {
     const char *path;
-    const struct journal_header *wanted;
-    journal_entry_fn on_entry;
+    const struct relaunch_header *wanted;
+    relaunch_journal_entry_fn on_entry;
     void *user_data;
     char *error;
     size_t error_size;
-    struct journal_header header;
+    struct relaunch_header header;
     off_t good; /* bytes of whole lines */
 };
 
 static int refuse_header(struct replay *replay)
 {
-    const struct journal_header *header = &replay->header, *wanted = replay->wanted;
+    const struct relaunch_header *header = &replay->header, *wanted = replay->wanted;
     if (strcmp(header->fleet, wanted->fleet) != 0) {
         snprintf(replay->error, replay->error_size,
-                 "%s is the journal of fleet %s, not %s; name another with --journal", replay->path, header->fleet,
-                 wanted->fleet);
+                 "%s is the journal of fleet %s, not %s; name another with --journal", replay->path,
+                 header->fleet, wanted->fleet);
     } else {
         snprintf(replay->error, replay->error_size,
                  "%s belongs to another list of instances (%" PRId64 ", this one has %" PRId64
@@ -171,10 +171,10 @@ static int refuse_header(struct replay *replay)
 
 static int replay_line(struct replay *replay, size_t number, const char *line)
 {
-    struct journal_entry entry;
-    const struct journal_header *wanted = replay->wanted;
+    struct relaunch_entry entry;
+    const struct relaunch_header *wanted = replay->wanted;
     if (number == 1) {
-        if (journal_parse_header(line, &replay->header) != 0) {
+        if (relaunch_journal_parse_header(line, &replay->header) != 0) {
             snprintf(replay->error, replay->error_size, "%s:1: this is no journal of headgate relaunch",
                      replay->path);
             return HG_E_INVALID;
@@ -183,11 +183,12 @@ static int replay_line(struct replay *replay, size_t number, const char *line)
                     replay->header.list_hash == wanted->list_hash && replay->header.count == wanted->count;
         return same ? 0 : refuse_header(replay);
     }
-    if (journal_parse(line, &entry) != 0 || !replay->on_entry(replay->user_data, &entry)) {
-        snprintf(replay->error, replay->error_size,
-                 "%s:%zu: this line is damaged; remove it (what it said is asked again), or remove the journal to "
-                 "begin anew",
-                 replay->path, number);
+    if (relaunch_journal_parse(line, &entry) != 0 || !replay->on_entry(replay->user_data, &entry)) {
+        snprintf(
+            replay->error, replay->error_size,
+            "%s:%zu: this line is damaged; remove it (what it said is asked again), or remove the journal to "
+            "begin anew",
+            replay->path, number);
         return HG_E_INVALID;
     }
     return 0;
@@ -224,8 +225,9 @@ static int lock_file(const char *path, char *ret_error, size_t error_size, int *
     }
     if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
         bool taken = errno == EWOULDBLOCK;
-        snprintf(ret_error, error_size, taken ? "%s: another relaunch is under way with this journal" : "%s: %s",
-                 path, strerror(errno));
+        snprintf(ret_error, error_size,
+                 taken ? "%s: another relaunch is under way with this journal" : "%s: %s", path,
+                 strerror(errno));
         close(fd);
         return taken ? HG_E_CONFLICT : HG_E_IO;
     }
@@ -236,7 +238,7 @@ static int lock_file(const char *path, char *ret_error, size_t error_size, int *
 /* Reads what is there, and makes it end with a whole line. */
 static int replay_all(struct replay *replay, int fd)
 {
-    char line[JOURNAL_LINE_MAX];
+    char line[RELAUNCH_LINE_MAX];
     FILE *file = fopen(replay->path, "re");
     int status = file == NULL ? HG_E_IO : replay_file(replay, file);
     if (file == NULL) {
@@ -250,7 +252,7 @@ static int replay_all(struct replay *replay, int fd)
     bool ok = ftruncate(fd, replay->good) == 0 || (replay->good == 0 && errno == EINVAL);
     if (ok && replay->good == 0) {
         replay->header = *replay->wanted;
-        ok = write_line(fd, line, journal_format_header(&replay->header, line)) == 0 &&
+        ok = write_line(fd, line, relaunch_journal_format_header(&replay->header, line)) == 0 &&
              (fdatasync(fd) == 0 || errno == EINVAL);
     }
     if (!ok) {
@@ -259,8 +261,9 @@ static int replay_all(struct replay *replay, int fd)
     return ok ? 0 : HG_E_IO;
 }
 
-int journal_open(const char *path, const struct journal_header *wanted, journal_entry_fn on_entry, void *user_data,
-                 struct journal *ret_journal, char *ret_error, size_t error_size)
+int relaunch_journal_open(const char *path, const struct relaunch_header *wanted,
+                          relaunch_journal_entry_fn on_entry, void *user_data,
+                          struct relaunch_journal *ret_journal, char *ret_error, size_t error_size)
 {
     struct replay replay = {.path = path,
                             .wanted = wanted,
@@ -278,11 +281,11 @@ int journal_open(const char *path, const struct journal_header *wanted, journal_
         close(fd);
         return status;
     }
-    *ret_journal = (struct journal){.fd = fd, .header = replay.header, .dirty = true};
+    *ret_journal = (struct relaunch_journal){.fd = fd, .header = replay.header, .dirty = true};
     return 0;
 }
 
-void journal_close(struct journal *journal)
+void relaunch_journal_close(struct relaunch_journal *journal)
 {
     if (journal->fd >= 0) {
         close(journal->fd);
