@@ -78,7 +78,9 @@ void progress_write(const struct progress_view *view, int columns, bool bar, cha
     if (view->rate >= 0) {
         snprintf(parts[1], sizeof(parts[1]), "%.*f/s", view->rate < 10 ? 1 : 0, view->rate);
     }
-    snprintf(parts[2], sizeof(parts[2]), "ETA %s", words_duration(view->eta_us, a));
+    if (view->eta_us >= 0) {
+        snprintf(parts[2], sizeof(parts[2]), "ETA %s", words_duration(view->eta_us, a));
+    }
     snprintf(parts[3], sizeof(parts[3]), "in flight %s", words_count(view->running, a));
     snprintf(parts[4], sizeof(parts[4]), "waiting %s", words_count(view->waiting, a));
     if (view->failures > 0) {
