@@ -65,6 +65,7 @@ void slot_take_snapshot(struct policy_slot *slot, const struct snapshot *snapsho
             if (slot->phase_since_us[d] == 0 || phase != slot->phase_seen[d]) {
                 slot->phase_seen[d] = phase;
                 slot->phase_since_us[d] = snapshot->now_us;
+                slot->outlook_at_us = 0; /* foreseen under other limits */
             }
         }
     }

@@ -16,26 +16,49 @@ static void dependency_path(char *ret_path, const struct hg_dependency *dependen
                             const char *key)
 {
     path_member(ret_path, "$.dependencies", dependency->name);
-    if (object != NULL) {
-        path_member(ret_path, ret_path, object);
+    path_member(ret_path, ret_path, object);
+    if (key != NULL) {
         path_member(ret_path, ret_path, key);
     }
+}
+
+/* Whether a limit is as its author meant it: it was written well, or the object that could hold it is sound,
+ * so that its default is meant. */
+static bool limit_sound(const struct loader *loader, const struct hg_dependency *dependency,
+                        const char *object, const char *key)
+{
+    char path[POLICY_PATH_MAX];
+    path_member(path, "$.dependencies", dependency->name);
+    bool sound = loader_clean_at(loader, path);
+    dependency_path(path, dependency, object, key);
+    if (!loader_given(loader, path)) {
+        dependency_path(path, dependency, object, NULL);
+    }
+    return sound && loader_clean(loader, path);
+}
+
+static bool burst_sound(const struct loader *loader, const struct hg_dependency *dependency)
+{
+    return limit_sound(loader, dependency, "bucket", "burst") &&
+           limit_sound(loader, dependency, "reserve", "burst");
+}
+
+static bool in_flight_sound(const struct loader *loader, const struct hg_dependency *dependency)
+{
+    return limit_sound(loader, dependency, "in_flight", "max") &&
+           limit_sound(loader, dependency, "reserve", "in_flight");
 }
 
 static void check_reserve(struct loader *loader, const struct hg_dependency *dependency)
 {
     char path[POLICY_PATH_MAX];
-    dependency_path(path, dependency, NULL, NULL);
-    if (!loader_clean(loader, path)) {
-        return;
-    }
-    if (dependency->reserve_burst >= dependency->burst) {
+    if (dependency->reserve_burst >= dependency->burst && burst_sound(loader, dependency)) {
         dependency_path(path, dependency, "reserve", "burst");
         loader_error(loader, path,
                      "leaves nothing of a burst of %lld to the others; lower it or raise bucket.burst",
                      (long long)dependency->burst);
     }
-    if (dependency->reserve_in_flight >= dependency->in_flight_max) {
+    if (dependency->reserve_in_flight >= dependency->in_flight_max && in_flight_sound(loader, dependency)) {
         dependency_path(path, dependency, "reserve", "in_flight");
         loader_error(
             loader, path,
@@ -49,14 +72,15 @@ static void check_cost(struct loader *loader, const struct hg_dependency *depend
 {
     char path[POLICY_PATH_MAX];
     fleet_path(path, fleet, "needs", dependency->name);
-    if (cost > dependency->burst - dependency->reserve_burst) {
+    if (cost > dependency->burst - dependency->reserve_burst && burst_sound(loader, dependency)) {
         loader_error(
             loader, path,
             "a cost of %lld never fits in a burst of %lld (%lld of it reserved); raise bucket.burst or "
             "lower the cost",
             (long long)cost, (long long)dependency->burst, (long long)dependency->reserve_burst);
     }
-    if (cost > dependency->in_flight_max - dependency->reserve_in_flight) {
+    if (cost > dependency->in_flight_max - dependency->reserve_in_flight &&
+        in_flight_sound(loader, dependency)) {
         loader_error(loader, path,
                      "a cost of %lld never fits in an in-flight limit of %lld (%lld of it reserved); raise "
                      "in_flight.max or lower the cost",
@@ -70,10 +94,8 @@ static void check_costs(struct loader *loader, const struct hg_policy *policy, c
     char path[POLICY_PATH_MAX];
     for (size_t n = 0; n < fleet->need_count; n++) {
         const struct hg_dependency *dependency = &policy->dependencies[fleet->needs[n].dependency];
-        dependency_path(path, dependency, NULL, NULL);
-        bool sound = loader_clean(loader, path);
         fleet_path(path, fleet, "needs", dependency->name);
-        if (sound && loader_clean(loader, path)) {
+        if (loader_clean(loader, path)) {
             check_cost(loader, dependency, fleet, fleet->needs[n].cost);
         }
     }
@@ -142,9 +164,12 @@ static void check_circle(struct loader *loader, const struct hg_policy *policy, 
 
 static void check_backoff(struct loader *loader, const struct hg_fleet *fleet)
 {
-    char path[POLICY_PATH_MAX], base[32], max[32];
+    char path[POLICY_PATH_MAX], inner[POLICY_PATH_MAX], base[32], max[32];
     fleet_path(path, fleet, "backoff", NULL);
-    if (fleet->backoff_base_us > fleet->backoff_max_us && loader_clean(loader, path)) {
+    path_member(inner, path, "base");
+    bool sound = loader_clean(loader, inner);
+    path_member(inner, path, "max");
+    if (fleet->backoff_base_us > fleet->backoff_max_us && sound && loader_clean(loader, inner)) {
         duration_format(fleet->backoff_base_us, base, sizeof(base));
         duration_format(fleet->backoff_max_us, max, sizeof(max));
         loader_error(loader, path,

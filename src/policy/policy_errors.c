@@ -53,18 +53,33 @@ void loader_error_key(struct loader *loader, const char *path, const char *forma
     loader_error_at(loader, positions_find(&loader->positions, path).key, path, message);
 }
 
-bool loader_clean(const struct loader *loader, const char *path)
+static bool find_error(const struct loader *loader, const char *path, bool below)
 {
     size_t size = strlen(path);
     for (size_t i = loader->first_error; i < loader->errors->count; i++) {
         const char *other = loader->errors->errors[i].path;
-        bool inside = strncmp(other, path, size) == 0 &&
-                      (other[size] == '\0' || other[size] == '.' || other[size] == '[');
-        if (inside) {
-            return false;
+        bool inside = strncmp(other, path, size) == 0 && (other[size] == '.' || other[size] == '[');
+        if (strcmp(other, path) == 0 || (below && inside)) {
+            return true;
         }
     }
-    return true;
+    return false;
+}
+
+bool loader_clean(const struct loader *loader, const char *path)
+{
+    return !find_error(loader, path, true);
+}
+
+bool loader_clean_at(const struct loader *loader, const char *path)
+{
+    return !find_error(loader, path, false);
+}
+
+bool loader_given(const struct loader *loader, const char *path)
+{
+    struct position position = positions_find(&loader->positions, path);
+    return position.path != NULL && strcmp(position.path, path) == 0;
 }
 
 static int by_place(const void *a, const void *b)

@@ -28,6 +28,10 @@ void loader_error_at(struct loader *loader, struct place place, const char *path
 /* Whether nothing is wrong at `path` and below it so far: rules that span several values look at sound ones
  * only, so that one mistake is one error. */
 bool loader_clean(const struct loader *loader, const char *path);
+/* The same without what is below. */
+bool loader_clean_at(const struct loader *loader, const char *path);
+/* Whether the document has a value there. */
+bool loader_given(const struct loader *loader, const char *path);
 void errors_sort(struct hg_policy_errors *errors);
 
 /* policy_values.c: one value by its rule into the struct at `base`. */

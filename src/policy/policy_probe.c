@@ -111,8 +111,10 @@ static void read_probe(struct loader *loader, const json_t *json, const char *pa
     if (json_object_get(json, "timeout") == NULL && probe->timeout_us > probe->interval_us) {
         probe->timeout_us = probe->interval_us;
     }
+    path_member(inner, path, "interval");
+    bool sound = loader_clean(loader, inner);
     path_member(inner, path, "timeout");
-    if (probe->timeout_us > probe->interval_us && loader_clean(loader, path)) {
+    if (probe->timeout_us > probe->interval_us && sound && loader_clean(loader, inner)) {
         loader_error(loader, inner, "longer than the interval; shorten it, or lengthen \"interval\"");
     }
     path_member(inner, path, "gauge");

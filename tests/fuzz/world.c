@@ -90,6 +90,11 @@ static bool find_fleet(void *user_data, const char *fleet, size_t *ret_policy, s
     return hg_engine_find_fleet(((struct world *)user_data)->engine, fleet, ret_policy, ret_index);
 }
 
+static bool find_gone_fleet(void *user_data, const char *fleet, size_t *ret_policy)
+{
+    return hg_engine_find_gone_fleet(((struct world *)user_data)->engine, fleet, ret_policy);
+}
+
 static bool find_dependency(void *user_data, const char *dependency, size_t *ret_policy, size_t *ret_index)
 {
     return hg_engine_find_dependency(((struct world *)user_data)->engine, dependency, ret_policy, ret_index);
@@ -136,8 +141,16 @@ struct world *world_create(void)
     FUZZ_CHECK(hg_policy_set_parse("policy", policy_text, sizeof(policy_text) - 1, &world->set, &errors) ==
                0);
     FUZZ_CHECK(hg_engine_create(&options, &world->engine) == 0 && state_create(&world->state) == 0);
-    struct api_host host = {world, ask,     find_fleet,   find_dependency, policy_count,
-                            view,  metrics, store_detail, wall_us};
+    struct api_host host = {.user_data = world,
+                            .ask = ask,
+                            .find_fleet = find_fleet,
+                            .find_gone_fleet = find_gone_fleet,
+                            .find_dependency = find_dependency,
+                            .policy_count = policy_count,
+                            .view = view,
+                            .metrics = metrics,
+                            .store_detail = store_detail,
+                            .wall_us = wall_us};
     FUZZ_CHECK(api_create(&host, "fuzz", &world->api) == 0);
     world->now_us = 1000000;
     struct hg_event policies = {.type = HG_EVENT_POLICIES, .now_us = world->now_us};

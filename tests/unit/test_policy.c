@@ -289,6 +289,28 @@ START_TEST(test_all_errors_at_once)
 }
 END_TEST
 
+/* What is wrong elsewhere in a dependency does not hide a cost that never fits; a limit that is itself wrong
+ * does. */
+START_TEST(test_costs_beside_other_errors)
+{
+    struct result result =
+        parse_quoted("{'policy':'p','dependencies':{'db':{'probs':[],'bucket':{'rate':1e999,'burst':10}},"
+                     "'queue':{'bucket':{'brust':90}},'cache':{'in_flight':{'max':0}}},"
+                     "'fleets':{'web':{'needs':{'db':40,'queue':40,'cache':2}}}}");
+    static const char *const paths[] = {"$.dependencies.db.probs", "$.dependencies.db.bucket.rate",
+                                        "$.dependencies.queue.bucket.brust",
+                                        "$.dependencies.cache.in_flight.max", "$.fleets.web.needs.db"};
+    if (result.errors.count != sizeof(paths) / sizeof(paths[0])) {
+        hg_policy_errors_print(&result.errors, stderr);
+    }
+    ck_assert_uint_eq(result.errors.count, sizeof(paths) / sizeof(paths[0]));
+    for (size_t i = 0; i < result.errors.count; i++) {
+        ck_assert_str_eq(result.errors.errors[i].path, paths[i]);
+    }
+    finish(&result);
+}
+END_TEST
+
 /* Writes files into a directory of its own. */
 static char directory[] = "/tmp/headgate-test-policy-XXXXXX";
 
@@ -472,6 +494,7 @@ int main(void)
     tcase_add_test(tcase, test_design_example);
     tcase_add_test(tcase, test_exact_values);
     tcase_add_test(tcase, test_all_errors_at_once);
+    tcase_add_test(tcase, test_costs_beside_other_errors);
     tcase_add_test(tcase, test_missing_file);
     tcase_add_test(tcase, test_printed_lines);
     suite_add_tcase(suite, tcase);
