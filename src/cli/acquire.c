@@ -21,19 +21,18 @@ const char cli_acquire_help[] =
     "  HEADGATE_FENCE=1764000000123456\n"
     "  HEADGATE_ATTEMPT=1\n"
     "  HEADGATE_LEASE_MS=60000\n\n"
-    "and exits 0. The lease runs from then on: start the instance and say how it went with headgate complete "
-    "before\n"
-    "it has run out, or the attempt counts as failed. Asking again is always safe: the permit, or the place "
-    "in line,\n"
-    "is kept by the instance's name, through ^C, --timeout and restarts. How it stands is shown on stderr, "
-    "and told to\n"
-    "systemd (whose start time-out is moved along; NotifyAccess=exec).\n\n"
+    "and exits 0. The lease runs from then on: start the instance and say how it\n"
+    "went with headgate complete before it has run out, or the attempt counts as\n"
+    "failed. Asking again is always safe: the permit, or the place in line, is kept\n"
+    "by the instance's name, through ^C, --timeout and restarts. How it stands is\n"
+    "shown on stderr, and told to systemd (whose start time-out is moved along;\n"
+    "NotifyAccess=exec).\n\n"
     "  headgate acquire --fleet web && systemctl start my-service && headgate complete --fleet web\n"
     "  eval \"$(headgate acquire --fleet web --instance host-1)\"    # for $HEADGATE_FENCE\n"
     "  headgate acquire --fleet web --no-wait || echo 'not yet'\n\n"
-    "exit: 0 granted (or --on-unreachable proceed); 64 bad usage; 68 no such fleet; 69 no controller "
-    "answers;\n"
-    "      75 not granted with --no-wait or in --timeout; 77 quarantined";
+    "exit: 0 granted (or --on-unreachable proceed); 64 bad usage; 68 no such fleet;\n"
+    "      69 no controller answers; 75 not granted with --no-wait or in --timeout;\n"
+    "      77 quarantined";
 
 enum on_unreachable {
     ON_UNREACHABLE_WAIT,

@@ -2,12 +2,13 @@
 #include "cli/operate.h"
 
 const char cli_block_help[] =
-    "Treats a dependency as down, whatever its probes say: its fleets wait, and only a trickle of canaries "
-    "passes. For when\n"
-    "you know better than the probe. headgate pause lets nobody through at all.\n\n"
+    "Treats a dependency as down, whatever its probes say: its fleets wait, and only\n"
+    "a trickle of canaries passes. For when you know better than the probe. headgate\n"
+    "pause lets nobody through at all.\n\n"
     "  headgate block db --ttl 30m --reason 'failover under way'\n"
     "  headgate release db\n\n"
-    "exit: 0 in force; 64 bad usage; 68 no such dependency; 69 no controller answers, or its store is away";
+    "exit: 0 in force; 64 bad usage; 68 no such dependency; 69 no controller\n"
+    "      answers, or its store is away";
 
 int cli_block(const struct cli_command *command, int argc, char **argv)
 {

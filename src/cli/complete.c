@@ -12,18 +12,17 @@
 #define RETRY_MIN_US INT64_C(250000)
 
 const char cli_complete_help[] =
-    "Says how a relaunch went: that the part of it which loads the dependency is over. The earlier it is "
-    "said, the\n"
-    "sooner the next one may come. Saying it twice is harmless, and a late \"recovered\" is welcome. While "
-    "no controller\n"
-    "answers it is tried again, up to --timeout.\n\n"
+    "Says how a relaunch went: that the part of it which loads the dependency is\n"
+    "over. The earlier it is said, the sooner the next one may come. Saying it twice\n"
+    "is harmless, and a late \"recovered\" is welcome. While no controller answers it\n"
+    "is tried again, up to --timeout.\n\n"
     "  headgate complete --fleet web\n"
     "  headgate complete --fleet web --instance host-1 --failed --reason 'schema mismatch'\n"
     "  headgate complete        # inside of headgate run, or with HEADGATE_FLEET and HEADGATE_INSTANCE "
     "set\n\n"
-    "exit: 0 recorded; 64 bad usage; 68 no such fleet, or the instance has no permit; 69 no controller "
-    "answers;\n"
-    "      75 the permit has expired, or belongs to another life of the instance";
+    "exit: 0 recorded; 64 bad usage; 68 no such fleet, or the instance has no\n"
+    "      permit; 69 no controller answers; 75 the permit has expired, or belongs\n"
+    "      to another life of the instance";
 
 static int print_result(struct cli_remote *remote, const struct hg_client_ask *ask,
                         const struct hg_permit *permit)
@@ -61,6 +60,11 @@ static int complete(struct cli_remote *remote, const struct hg_client_ask *ask, 
         bool unable = hg_error_http_status(status) >= 500;
         int64_t asked_us = hg_client_retry_after_us(remote->client);
         int64_t left_us = give_up_us - clock_monotonic_us();
+        if (status == HG_E_NOT_FOUND && permit.status == status && cli_fleet_known(remote)) {
+            return cli_fail(remote->command, hg_error_exit_code(status),
+                            "%s/%s holds no permit, and none that it had is remembered", ask->fleet,
+                            ask->instance);
+        }
         if (!unable || left_us <= 0) {
             return cli_remote_fail(remote, status);
         }

@@ -2,11 +2,12 @@
 #include "cli/operate.h"
 
 const char cli_limit_help[] =
-    "Changes the limits of a dependency at run time, below or above the policy's, until --ttl is over. What "
-    "is not given\n"
-    "stays as the policy says. The ramp goes on below the new limits.\n\n"
+    "Changes the limits of a dependency at run time, below or above the policy's,\n"
+    "until --ttl is over. What is not given stays as the policy says. The ramp goes\n"
+    "on below the new limits.\n\n"
     "  headgate limit db --rate 5 --in-flight 10 --ttl 10m --reason 'replica is rebuilding'\n\n"
-    "exit: 0 in force; 64 bad usage; 68 no such dependency; 69 no controller answers, or its store is away";
+    "exit: 0 in force; 64 bad usage; 68 no such dependency; 69 no controller\n"
+    "      answers, or its store is away";
 
 int cli_limit(const struct cli_command *command, int argc, char **argv)
 {

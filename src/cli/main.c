@@ -13,7 +13,8 @@ static void print_commands(FILE *out)
     }
     fputs("\nheadgate COMMAND --help says more. Commands that talk to a controller take --server URL[,URL]\n"
           "or HEADGATE_SERVER (http://127.0.0.1:7070).\n\n"
-          "exit: 0 done; 64 bad usage; 65 bad policy or input; 69 no controller answers; 70 internal error;\n"
+          "exit: 0 done; 64 bad usage; 65 bad policy or input; 68 no such fleet,\n"
+          "      dependency or instance; 69 no controller answers; 70 internal error;\n"
           "      73 no room; 74 input or output failed; 75 not now, try again; 77 quarantined\n",
           out);
 }

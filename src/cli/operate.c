@@ -18,6 +18,9 @@ static int find_kind(struct cli_operate *operate, int *ret_code)
     }
     bool fleet = cli_status_has(status, true, operate->name);
     bool dependency = cli_status_has(status, false, operate->name);
+    char fleets[CLI_NAMES_MAX], dependencies[CLI_NAMES_MAX];
+    cli_status_names(status, true, fleets);
+    cli_status_names(status, false, dependencies);
     json_decref(status);
     if (fleet && dependency) {
         *ret_code =
@@ -27,10 +30,9 @@ static int find_kind(struct cli_operate *operate, int *ret_code)
         return -1;
     }
     if (!fleet && !dependency) {
-        /* Both lists are of use to whoever mistyped it. */
-        operate->remote.dependency = operate->remote.fleet = NULL;
-        (void)cli_fail(command, 0, "there is no dependency and no fleet '%s'; headgate status lists them",
-                       operate->name);
+        (void)cli_fail(command, 0,
+                       "there is no dependency and no fleet '%s'; there are dependencies: %s; fleets: %s",
+                       operate->name, dependencies, fleets);
         *ret_code = hg_error_exit_code(HG_E_NOT_FOUND);
         return -1;
     }
@@ -82,26 +84,41 @@ static void say_limits(const struct cli_operate *operate)
     }
 }
 
-static void say_until(const struct cli_operate *operate, const json_t *override)
+/* "Until 14:47:19 (1 h 00 min), or headgate release db." */
+static void say_end(const struct cli_operate *operate, const json_t *override)
 {
     char clock[48], left[48];
     const json_t *until = json_object_get(override, "until_ms");
-    const char *undo = strcmp(operate->action, "block") == 0   ? "release"
-                       : strcmp(operate->action, "pause") == 0 ? "resume"
-                                                               : NULL;
-    if (json_is_integer(until)) {
+    bool block = strcmp(operate->action, "block") == 0, pause = strcmp(operate->action, "pause") == 0;
+    bool expires = json_is_integer(until) && strcmp(operate->action, "release") != 0;
+    if (expires) {
         int64_t now_us = clock_wall_us(), until_us = (int64_t)json_integer_value(until) * 1000;
         int64_t left_us = operate->ttl_us > 0 ? operate->ttl_us : until_us - now_us;
-        printf(" until %s (%s)", cli_clock_text(until_us, now_us, clock, sizeof(clock)),
+        printf(" Until %s (%s)", cli_clock_text(until_us, now_us, clock, sizeof(clock)),
                cli_time_text(left_us, left, sizeof(left)));
     }
-    if (undo != NULL) {
-        printf("%s headgate %s %s%s%s", json_is_integer(until) ? ", or" : " until", undo,
-               operate->kind == NULL     ? ""
-               : operate->kind[0] == 'f' ? "--kind fleet "
-                                         : "--kind dependency ",
-               operate->name, "");
+    if (block || pause) {
+        printf("%s headgate %s %s%s", expires ? ", or" : " Until", block ? "release" : "resume",
+               block || operate->kind == NULL ? ""
+               : operate->kind[0] == 'f'      ? "--kind fleet "
+                                              : "--kind dependency ",
+               operate->name);
     }
+    fputs(expires || block || pause ? ".\n" : "\n", stdout);
+}
+
+static const char *done_text(const char *action)
+{
+    static const char *const done[][2] = {{"pause", "paused: nobody is granted"},
+                                          {"resume", "resumed"},
+                                          {"block", "blocked: only canaries pass"},
+                                          {"release", "released"}};
+    for (size_t i = 0; i < sizeof(done) / sizeof(done[0]); i++) {
+        if (strcmp(done[i][0], action) == 0) {
+            return done[i][1];
+        }
+    }
+    return "limited to ";
 }
 
 static int say_result(struct cli_operate *operate, const char *text)
@@ -110,27 +127,18 @@ static int say_result(struct cli_operate *operate, const char *text)
     const json_t *override = json_object_get(json, "override");
     if (!json_is_object(override)) {
         json_decref(json);
-        return cli_fail(operate->remote.command, hg_error_exit_code(HG_E_PROTOCOL),
-                        "%s: its answer is not a controller's; is the address right?",
-                        hg_client_server(operate->remote.client));
+        return cli_remote_fail(&operate->remote, HG_E_PROTOCOL);
     }
     if (operate->remote.json) {
         return cli_print_json(operate->remote.command, json);
     }
-    printf("%s: ", operate->name);
+    printf("%s is %s", operate->name, done_text(operate->action));
     if (strcmp(operate->action, "limit") == 0) {
         say_limits(operate);
-    } else {
-        static const char *const done[][2] = {{"pause", "paused: nobody is granted"},
-                                              {"resume", "resumed"},
-                                              {"block", "blocked: only canaries pass"},
-                                              {"release", "released"}};
-        for (size_t i = 0; i < sizeof(done) / sizeof(done[0]); i++) {
-            fputs(strcmp(done[i][0], operate->action) == 0 ? done[i][1] : "", stdout);
-        }
     }
-    say_until(operate, override);
-    printf("%s%s\n", operate->reason == NULL ? "" : ": ", operate->reason == NULL ? "" : operate->reason);
+    printf("%s%s%s.", operate->reason == NULL ? "" : " (", operate->reason == NULL ? "" : operate->reason,
+           operate->reason == NULL ? "" : ")");
+    say_end(operate, override);
     json_decref(json);
     return 0;
 }

@@ -1,20 +1,18 @@
 #include "cli/cli.h"
 #include "cli/operate.h"
 
-const char cli_pause_help[] = "Grants nobody on a dependency, or nobody of a fleet, until it is resumed or "
-                              "--ttl is over. Nobody loses its place;\n"
-                              "what is in flight goes on.\n\n"
+const char cli_pause_help[] = "Grants nobody on a dependency, or nobody of a fleet, until it is resumed or\n"
+                              "--ttl is over. Nobody loses its place; what is in flight goes on.\n\n"
                               "  headgate pause web --ttl 15m --reason 'bad image, being rolled back'\n"
                               "  headgate resume web\n\n"
-                              "exit: 0 in force; 64 bad usage; 68 no such dependency or fleet; 69 no "
-                              "controller answers, or its store is away";
+                              "exit: 0 in force; 64 bad usage; 68 no such dependency or fleet; 69 no\n"
+                              "      controller answers, or its store is away";
 
-const char cli_resume_help[] =
-    "Ends headgate pause of a dependency or fleet. The line goes on where it stopped, through the ramp.\n\n"
-    "  headgate resume web\n\n"
-    "exit: 0 resumed, or was not paused; 64 bad usage; 68 no such dependency or fleet; 69 no controller "
-    "answers, or\n"
-    "      its store is away";
+const char cli_resume_help[] = "Ends headgate pause of a dependency or fleet. The line goes on where it\n"
+                               "stopped, through the ramp.\n\n"
+                               "  headgate resume web\n\n"
+                               "exit: 0 resumed, or was not paused; 64 bad usage; 68 no such dependency or\n"
+                               "      fleet; 69 no controller answers, or its store is away";
 
 static int operate_one(struct cli_operate *operate, const struct cli_option *rows, size_t count, int argc,
                        char **argv)

@@ -5,16 +5,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char cli_release_help[] = "Of a dependency: ends headgate block, and lets one thaw that the ramp had "
-                                "frozen. With --fleet: lets instances out of\n"
-                                "quarantine, with their failures forgotten; they get a permit in their turn "
-                                "when they ask. --all lets out all of the\n"
-                                "fleet.\n\n"
-                                "  headgate release db\n"
-                                "  headgate release --fleet web host-7 host-8\n"
-                                "  headgate release --fleet web --all\n\n"
-                                "exit: 0 released; 64 bad usage; 68 no such dependency, fleet or quarantined "
-                                "instance; 69 no controller answers";
+const char cli_release_help[] =
+    "Of a dependency: ends headgate block, and lets one thaw that the ramp had\n"
+    "frozen. With --fleet: lets instances out of quarantine, with their failures\n"
+    "forgotten; they get a permit in their turn when they ask. --all lets out all of\n"
+    "the fleet.\n\n"
+    "  headgate release db\n"
+    "  headgate release --fleet web host-7 host-8\n"
+    "  headgate release --fleet web --all\n\n"
+    "exit: 0 released; 64 bad usage; 68 no such dependency, fleet or quarantined\n"
+    "      instance; 69 no controller answers";
 
 #define INSTANCES_MAX 1000
 
@@ -34,19 +34,11 @@ static int release_one(struct release *release, const char *instance)
                         release->fleet);
     }
     int status = hg_client_call(release->remote.client, "DELETE", path, NULL, NULL);
-    if (status == HG_E_NOT_FOUND) {
-        int code = 0;
-        json_t *all = cli_remote_get(&release->remote, "/v1/status", &code);
-        bool known = all != NULL && cli_status_has(all, true, release->fleet);
-        json_decref(all);
-        if (all == NULL || known) {
-            return all == NULL
-                       ? code
-                       : cli_fail(release->remote.command, hg_error_exit_code(status),
-                                  "%s/%s is not in quarantine; headgate status --fleet %s --instance %s says "
-                                  "where it is",
-                                  release->fleet, instance, release->fleet, instance);
-        }
+    if (status == HG_E_NOT_FOUND && cli_fleet_known(&release->remote)) {
+        return cli_fail(
+            release->remote.command, hg_error_exit_code(status),
+            "%s/%s is not in quarantine; headgate status --fleet %s --instance %s says where it is",
+            release->fleet, instance, release->fleet, instance);
     }
     if (status != 0) {
         return cli_remote_fail(&release->remote, status);

@@ -6,8 +6,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define NAMES_TEXT_MAX 512 /* bytes of a list of names */
-
 int cli_remote_open(struct cli_remote *remote)
 {
     const char *servers = cli_servers(remote->servers);
@@ -69,28 +67,45 @@ static void on_list(void *user_data, const char *name)
 {
     char *text = user_data;
     size_t used = strlen(text);
-    if (used + strlen(name) + 8 < NAMES_TEXT_MAX) {
-        snprintf(text + used, NAMES_TEXT_MAX - used, "%s%s", used > 0 ? ", " : "", name);
+    if (used + strlen(name) + 8 < CLI_NAMES_MAX) {
+        snprintf(text + used, CLI_NAMES_MAX - used, "%s%s", used > 0 ? ", " : "", name);
     } else if (used < 3 || strcmp(text + used - 3, "...") != 0) {
-        snprintf(text + used, NAMES_TEXT_MAX - used, ", ...");
+        snprintf(text + used, CLI_NAMES_MAX - used, ", ...");
+    }
+}
+
+void cli_status_names(const json_t *status, bool fleets, char ret_text[CLI_NAMES_MAX])
+{
+    ret_text[0] = '\0';
+    each_name(status, fleets, on_list, ret_text);
+    if (ret_text[0] == '\0') {
+        snprintf(ret_text, CLI_NAMES_MAX, "none");
     }
 }
 
 /* Says that a name is not known and which are; false when it is known after all, or nobody can be asked. */
 static bool say_unknown(struct cli_remote *remote, bool fleet, const char *name)
 {
-    char names[NAMES_TEXT_MAX] = "";
+    char names[CLI_NAMES_MAX];
     int ignored = 0;
     json_t *status = name == NULL ? NULL : cli_remote_try(remote, "/v1/status", &ignored);
     bool unknown = status != NULL && !cli_status_has(status, fleet, name);
     if (unknown) {
         const char *kind = fleet ? "fleet" : "dependency";
-        each_name(status, fleet, on_list, names);
-        (void)cli_fail(remote->command, 0, "there is no %s '%s'; %s%s", kind, name,
-                       names[0] == '\0' ? "there is none at all" : "there are: ", names);
+        cli_status_names(status, fleet, names);
+        (void)cli_fail(remote->command, 0, "there is no %s '%s'; there are: %s", kind, name, names);
     }
     json_decref(status);
     return unknown;
+}
+
+bool cli_fleet_known(struct cli_remote *remote)
+{
+    int ignored = 0;
+    json_t *status = cli_remote_try(remote, "/v1/status", &ignored);
+    bool known = status != NULL && cli_status_has(status, true, remote->fleet);
+    json_decref(status);
+    return known;
 }
 
 const char *cli_remote_why(struct cli_remote *remote)

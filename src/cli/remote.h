@@ -11,6 +11,8 @@
 
 #include <jansson.h>
 
+#define CLI_NAMES_MAX 512 /* bytes of a list of names */
+
 struct cli_remote {
     const struct cli_command *command;
     const char *servers; /* as given; NULL: HEADGATE_SERVER */
@@ -47,6 +49,11 @@ int cli_print_json(const struct cli_command *command, json_t *json);
 
 /* Which kind of thing /v1/status calls `name`. */
 bool cli_status_has(const json_t *status, bool fleet, const char *name);
+
+/* Whether the controller knows remote->fleet; false when it cannot be asked. */
+bool cli_fleet_known(struct cli_remote *remote);
+/* All names of a kind, with commas between; "none" when there is none. */
+void cli_status_names(const json_t *status, bool fleets, char ret_text[CLI_NAMES_MAX]);
 
 /* Fleet and instance, where not given: HEADGATE_FLEET, HEADGATE_INSTANCE (as `run` sets them for its
  * command), else the host's name. 0, or the exit code after saying what is missing or wrong. */

@@ -9,17 +9,17 @@
 #define WATCH_US       INT64_C(1000000)
 #define ROWS_UNBOUNDED 100000
 
-const char cli_status_help[] = "Shows dependencies with their phase and the reason for it, fleets with their "
-                               "lines, and recoveries; --watch keeps it\n"
-                               "fresh, with a bar for how many of those that were out since the watch began "
-                               "are back. With --instance it answers: why\n"
-                               "is this one not up?\n\n"
-                               "  headgate status\n"
-                               "  headgate status --watch\n"
-                               "  headgate status --fleet web --instance host-7\n\n"
-                               "RATE, BURST: the ceiling; PACE and WINDOW: what the ramp allows now; TOKENS: "
-                               "what may be taken at once.\n\n"
-                               "exit: 0; 64 bad usage; 68 no such fleet; 69 no controller answers";
+const char cli_status_help[] =
+    "Shows dependencies with their phase and the reason for it, fleets with their\n"
+    "lines, and recoveries; --watch keeps it fresh, with a bar for how many of those\n"
+    "that were out since the watch began are back. With --instance it answers: why\n"
+    "is this one not up?\n\n"
+    "  headgate status\n"
+    "  headgate status --watch\n"
+    "  headgate status --fleet web --instance host-7\n\n"
+    "RATE, BURST: the ceiling; PACE and WINDOW: what the ramp allows now; TOKENS:\n"
+    "what may be taken at once.\n\n"
+    "exit: 0; 64 bad usage; 68 no such fleet; 69 no controller answers";
 
 struct watch {
     struct cli_remote *remote;

@@ -18,13 +18,13 @@ static int64_t us_of(const json_t *json, const char *name)
     return (int64_t)json_integer_value(json_object_get(json, name)) * 1000;
 }
 
-/* "since 13:20:05, 2 min ago"; nothing when that is not known. */
-static void say_since(const json_t *answer, int64_t now_us)
+/* " since 13:20:05, 2 min ago"; nothing when that is not known. */
+static void say_when(const json_t *answer, const char *word, int64_t now_us)
 {
     char clock[48], time[48];
     int64_t since_us = us_of(answer, "since_ms");
     if (since_us > 0) {
-        printf(" since %s, %s ago", cli_clock_text(since_us, now_us, clock, sizeof(clock)),
+        printf(" %s %s, %s ago", word, cli_clock_text(since_us, now_us, clock, sizeof(clock)),
                cli_time_text(now_us > since_us ? now_us - since_us : 0, time, sizeof(time)));
     }
 }
@@ -50,7 +50,7 @@ static void say_dependency(const json_t *status, const char *name)
         {
             const char *why = text_of(dependency, "why");
             if (strcmp(text_of(dependency, "dependency"), name) == 0) {
-                printf("%s is %s%s%s; %" PRId64 " of %" PRId64 " are in flight to it.\n", name,
+                printf("%s is %s%s%s; %" PRId64 " in flight to it, %" PRId64 " allowed.\n", name,
                        text_of(dependency, "phase"), why[0] == '\0' ? "" : ": ", why,
                        (int64_t)json_integer_value(json_object_get(dependency, "in_flight")),
                        (int64_t)json_integer_value(json_object_get(dependency, "window")));
@@ -75,7 +75,9 @@ static void say_waiting(const json_t *answer, const json_t *status)
         printf("; it is let through in about %s",
                cli_time_text((int64_t)json_integer_value(eta) * 1000, time, sizeof(time)));
     }
-    printf(", when it asks then.\n%s\n", text_of(answer, "detail"));
+    const char *limit = text_of(json_object_get(answer, "limited_by"), "limit");
+    bool told = strcmp(limit, "line") == 0 || strcmp(limit, "none") == 0 || limit[0] == '\0';
+    printf(", when it asks then.\n%s%s", told ? "" : text_of(answer, "detail"), told ? "" : "\n");
     if (dependency[0] != '\0') {
         say_dependency(status, dependency);
     }
@@ -91,13 +93,13 @@ static void say(const json_t *answer, const json_t *status)
     printf("%s/%s", fleet, instance);
     if (strcmp(state, "waiting") == 0 || strcmp(state, "blocked") == 0) {
         printf(" waits for its permit (attempt %" PRId64 ")", attempt);
-        say_since(answer, now_us);
+        say_when(answer, "since", now_us);
         printf(".\n");
         say_waiting(answer, status);
     } else if (strcmp(state, "granted") == 0) {
         printf(" holds a permit (attempt %" PRId64 ", fence %" PRId64 ")", attempt,
                (int64_t)json_integer_value(json_object_get(answer, "fence")));
-        say_since(answer, now_us);
+        say_when(answer, "since", now_us);
         printf(
             ", for another %s.\nIt has been let through: if it is not up, it is starting, or it failed and "
             "nobody "
@@ -105,18 +107,17 @@ static void say(const json_t *answer, const json_t *status)
             cli_time_text(us_of(answer, "lease_ms"), time, sizeof(time)));
     } else if (strcmp(state, "backoff") == 0) {
         printf(" failed");
-        say_since(answer, now_us);
+        say_when(answer, "at", now_us);
         printf(", and backs off: attempt %" PRId64 " may be asked for in %s.\n", attempt,
                cli_time_text(us_of(answer, "retry_after_ms"), time, sizeof(time)));
     } else if (strcmp(state, "quarantined") == 0) {
         printf(" is quarantined");
-        say_since(answer, now_us);
-        printf(": it failed %" PRId64
-               " times in a row.\nFind out why, then: headgate release --fleet %s %s\n",
-               attempt > 1 ? attempt - 1 : 1, fleet, instance);
+        say_when(answer, "since", now_us);
+        printf(", after %" PRId64 " failed %s.\nFind out why, then: headgate release --fleet %s %s\n",
+               attempt > 1 ? attempt - 1 : 1, attempt > 2 ? "attempts" : "attempt", fleet, instance);
     } else if (strcmp(state, "recovered") == 0) {
         printf(" has recovered");
-        say_since(answer, now_us);
+        say_when(answer, "at", now_us);
         printf(". Nothing here keeps it down.\n");
     } else {
         printf(" has never asked for a permit, or that was forgotten.\nNothing here keeps it down: see "

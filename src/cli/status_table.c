@@ -60,16 +60,33 @@ static void write_number(struct cli_table *table, size_t column, const json_t *n
                                           : "-");
 }
 
+/* Why each is in its phase: the last thing to be cut off on a narrow terminal, so not in the table. */
+static void write_reasons(FILE *out, const struct status_view *view, const json_t *dependencies)
+{
+    char why[256];
+    size_t i;
+    json_t *dependency;
+    json_array_foreach(dependencies, i, dependency)
+    {
+        const char *phase = text_of(dependency, "phase");
+        if (text_of(dependency, "why")[0] != '\0') {
+            fprintf(out, "  %s is ", text_of(dependency, "dependency"));
+            cli_print_colored(out, view->colors, color_of_phase(phase), phase);
+            fprintf(out, ": %s\n", one_line(text_of(dependency, "why"), why, sizeof(why)));
+        }
+    }
+}
+
 static void write_dependencies(FILE *out, const struct status_view *view, const json_t *dependencies)
 {
-    static const char *const titles[] = {"DEPENDENCY", "PHASE",     "PROBE",  "RATE/S",    "BURST",  "PACE/S",
-                                         "TOKENS",     "IN FLIGHT", "WINDOW", "RECOVERED", "FAILED", "WHY"};
-    static const bool right[] = {false, false, false, true, true, true, true, true, true, true, true, false};
-    char why[256], window[64];
+    static const char *const titles[] = {"DEPENDENCY", "PHASE",     "PROBE",  "RATE/S",    "BURST", "PACE/S",
+                                         "TOKENS",     "IN FLIGHT", "WINDOW", "RECOVERED", "FAILED"};
+    static const bool right[] = {false, false, false, true, true, true, true, true, true, true, true};
+    char window[64];
     struct cli_table table;
     size_t i;
     json_t *dependency;
-    cli_table_init(&table, 12, titles, right);
+    cli_table_init(&table, 11, titles, right);
     json_array_foreach(dependencies, i, dependency)
     {
         const char *phase = text_of(dependency, "phase"), *probe = text_of(dependency, "probe");
@@ -89,10 +106,10 @@ static void write_dependencies(FILE *out, const struct status_view *view, const 
         write_count(&table, 9, integer_of(dependency, "recovered"), CLI_PLAIN);
         write_count(&table, 10, integer_of(dependency, "failed") + integer_of(dependency, "expired"),
                     CLI_YELLOW);
-        cli_table_cell(&table, 11, CLI_DIM, "%s", one_line(text_of(dependency, "why"), why, sizeof(why)));
     }
     cli_table_print(&table, out, view->colors);
     cli_table_finish(&table);
+    write_reasons(out, view, dependencies);
 }
 
 /* Instances of a fleet that are not back yet and will come. */
@@ -164,13 +181,16 @@ static void write_eta(struct cli_table *table, size_t column, const json_t *flee
 
 static void write_fleets(FILE *out, struct status_view *view, const json_t *fleets)
 {
-    static const char *const titles[] = {"FLEET",       "WAITING",   "RETRYING", "IN FLIGHT", "BACKOFF",
-                                         "QUARANTINED", "RECOVERED", "FAILED",   "ETA",       "BACK"};
-    static const bool right[] = {false, true, true, true, true, true, true, true, true, false};
+    static const char *const titles[] = {"FLEET",   "ETA",         "WAITING",   "RETRYING", "IN FLIGHT",
+                                         "BACKOFF", "QUARANTINED", "RECOVERED", "FAILED"};
+    static const char *const titles_bar[] = {"FLEET",     "BACK",    "ETA",         "WAITING",   "RETRYING",
+                                             "IN FLIGHT", "BACKOFF", "QUARANTINED", "RECOVERED", "FAILED"};
+    static const bool right[] = {false, true, true, true, true, true, true, true, true, true};
     struct cli_table table;
     size_t i;
     json_t *fleet;
-    cli_table_init(&table, view->progress == NULL ? 9 : 10, titles, right);
+    size_t bar = view->progress == NULL ? 0 : 1;
+    cli_table_init(&table, 9 + bar, bar == 0 ? titles : titles_bar, right);
     json_array_foreach(fleets, i, fleet)
     {
         const char *name = text_of(fleet, "fleet");
@@ -179,17 +199,17 @@ static void write_fleets(FILE *out, struct status_view *view, const json_t *flee
         }
         cli_table_row(&table);
         cli_table_cell(&table, 0, CLI_PLAIN, "%s", name);
-        write_count(&table, 1, integer_of(fleet, "waiting"), CLI_PLAIN);
-        write_count(&table, 2, integer_of(fleet, "waiting_retry"), CLI_PLAIN);
-        write_count(&table, 3, integer_of(fleet, "in_flight"), CLI_PLAIN);
-        write_count(&table, 4, integer_of(fleet, "backoff"), CLI_YELLOW);
-        write_count(&table, 5, integer_of(fleet, "quarantined"), CLI_RED);
-        write_count(&table, 6, integer_of(fleet, "recovered"), CLI_PLAIN);
-        write_count(&table, 7, integer_of(fleet, "failed") + integer_of(fleet, "expired"), CLI_YELLOW);
-        write_eta(&table, 8, fleet);
-        if (view->progress != NULL) {
-            write_bar(&table, 9, view, fleet);
+        if (bar > 0) {
+            write_bar(&table, 1, view, fleet);
         }
+        write_eta(&table, 1 + bar, fleet);
+        write_count(&table, 2 + bar, integer_of(fleet, "waiting"), CLI_PLAIN);
+        write_count(&table, 3 + bar, integer_of(fleet, "waiting_retry"), CLI_PLAIN);
+        write_count(&table, 4 + bar, integer_of(fleet, "in_flight"), CLI_PLAIN);
+        write_count(&table, 5 + bar, integer_of(fleet, "backoff"), CLI_YELLOW);
+        write_count(&table, 6 + bar, integer_of(fleet, "quarantined"), CLI_RED);
+        write_count(&table, 7 + bar, integer_of(fleet, "recovered"), CLI_PLAIN);
+        write_count(&table, 8 + bar, integer_of(fleet, "failed") + integer_of(fleet, "expired"), CLI_YELLOW);
     }
     cli_table_print(&table, out, view->colors);
     cli_table_finish(&table);
@@ -280,9 +300,10 @@ void status_write(FILE *out, struct status_view *view)
     json_t *policy;
     const json_t *store = json_object_get(view->status, "store");
     bool up = json_is_true(json_object_get(store, "up"));
-    fprintf(out, "headgate %s on %s, store %s: ", text_of(view->status, "version"),
+    fprintf(out, "headgate %s on %s; store %s ", text_of(view->status, "version"),
             text_of(view->status, "controller"), text_of(store, "url"));
-    cli_print_colored(out, view->colors, up ? CLI_PLAIN : CLI_RED, up ? "up" : "AWAY, nobody is granted");
+    cli_print_colored(out, view->colors, up ? CLI_PLAIN : CLI_RED,
+                      up ? "is up" : "is AWAY, nobody is granted");
     fprintf(out, " (%s)\n", one_line(text_of(store, "detail"), detail, sizeof(detail)));
     json_array_foreach(json_object_get(view->status, "policies"), i, policy)
     {

@@ -18,6 +18,8 @@ const char *cli_time_text(int64_t us, char *ret_text, size_t size)
     int64_t s = (us + 500000) / 1000000;
     if (us < 0) {
         snprintf(ret_text, size, "?");
+    } else if (us < 50000) {
+        snprintf(ret_text, size, "0 s");
     } else if (us < 950000) {
         snprintf(ret_text, size, "%.1f s", (double)us / 1e6);
     } else if (us < MINUTE_US) {

@@ -50,6 +50,10 @@ static void read_one(struct override *override, const char *what, const char *va
     } else {
         return;
     }
+    /* What stops grants altogether is what people ask about, not a limit that is in force beside it. */
+    if (strcmp(what, "limit") == 0 && (override->blocked || override->paused)) {
+        return;
+    }
     const char *reason = strstr(value, "reason=");
     snprintf(override->reason, sizeof(override->reason), "%s", reason == NULL ? "" : reason + strlen("reason="));
 }

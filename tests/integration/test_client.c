@@ -1,6 +1,7 @@
 /* The client against real controllers, against none, and against what only looks like one. */
 #include "../unit/check_main.h"
-#include "gate.h"
+#include "canned.h"
+#include "daemon.h"
 
 #include "headgate/client.h"
 #include "headgate/errors.h"
@@ -18,16 +19,16 @@ static const char policy[] =
     "\"fleets\":{\"web\":{\"needs\":{\"db\":1},\"lease\":\"1m\"},"
     "\"brief\":{\"needs\":{\"db\":1},\"lease\":\"1s\",\"backoff\":{\"attempts\":1}}}}";
 
-static struct gate gate;
+static struct daemon_process gate;
 
 static void setup(void)
 {
-    gate_start(&gate, policy, NULL);
+    ck_assert_int_eq(daemon_start(&gate, &(struct daemon_setup){.policy = policy}), 0);
 }
 
 static void teardown(void)
 {
-    gate_stop(&gate);
+    daemon_finish(&gate);
 }
 
 static struct hg_client *client_for(const char *servers, int64_t timeout_us)
@@ -53,7 +54,7 @@ static struct hg_client_ask about(const char *instance)
 
 START_TEST(test_a_permit_from_ask_to_end)
 {
-    struct hg_client *client = client_for(gate.url, 0);
+    struct hg_client *client = client_for(gate.base, 0);
     struct hg_client_ask ask = about("a");
     struct hg_permit first, permit;
     ck_assert_int_eq(hg_client_acquire(client, &ask, &first), 0);
@@ -89,7 +90,7 @@ END_TEST
 
 START_TEST(test_waiting_says_where_and_when)
 {
-    struct hg_client *client = client_for(gate.url, 0);
+    struct hg_client *client = client_for(gate.base, 0);
     struct hg_client_ask one = about("one"), two = about("two"), three = about("three");
     struct hg_permit permit;
     ck_assert_int_eq(hg_client_acquire(client, &one, &permit), 0);
@@ -127,7 +128,7 @@ static bool still_granted(struct hg_client *client, const char *path)
 
 START_TEST(test_an_expired_lease_and_a_quarantine_are_named)
 {
-    struct hg_client *client = client_for(gate.url, 0);
+    struct hg_client *client = client_for(gate.base, 0);
     struct hg_client_ask ask = {.fleet = "brief", .instance = "a"};
     struct hg_permit permit;
     ck_assert_int_eq(hg_client_acquire(client, &ask, &permit), 0);
@@ -157,7 +158,7 @@ START_TEST(test_the_next_controller_is_asked)
     /* Nobody listens there. */
     struct hg_client *client = client_for(urls(server_free_port(), gate.server.port), 0);
     ck_assert_int_eq(hg_client_acquire(client, &ask, &permit), 0);
-    ck_assert_str_eq(hg_client_server(client), gate.url);
+    ck_assert_str_eq(hg_client_server(client), gate.base);
     hg_client_destroy(client);
 
     /* One that accepts and never says a word. */
@@ -172,14 +173,14 @@ START_TEST(test_the_next_controller_is_asked)
     close(silent);
 
     /* One that dies between two calls over a kept connection. */
-    struct gate other;
-    gate_start(&other, policy, NULL);
+    struct daemon_process other;
+    ck_assert_int_eq(daemon_start(&other, &(struct daemon_setup){.policy = policy}), 0);
     client = client_for(urls(other.server.port, gate.server.port), 0);
     ck_assert_int_eq(hg_client_acquire(client, &ask, &permit), 0);
-    ck_assert_str_eq(hg_client_server(client), other.url);
-    gate_stop(&other);
+    ck_assert_str_eq(hg_client_server(client), other.base);
+    daemon_finish(&other);
     ck_assert_int_eq(hg_client_acquire(client, &ask, &permit), 0);
-    ck_assert_str_eq(hg_client_server(client), gate.url);
+    ck_assert_str_eq(hg_client_server(client), gate.base);
     hg_client_destroy(client);
 }
 END_TEST
@@ -240,7 +241,7 @@ START_TEST(test_a_controllers_own_inability)
     canned_start(&server, store_away, strlen(store_away));
     client = client_for(urls(server.port, gate.server.port), 0);
     ck_assert_int_eq(hg_client_acquire(client, &ask, &permit), 0);
-    ck_assert_str_eq(hg_client_server(client), gate.url);
+    ck_assert_str_eq(hg_client_server(client), gate.base);
     hg_client_destroy(client);
 
     /* What a controller said counts for more than another's silence. */
@@ -301,7 +302,7 @@ START_TEST(test_a_batch_of_ten_thousand)
     struct hg_client_ask *asks = calloc(COUNT + 1, sizeof(*asks));
     struct hg_permit *permits = calloc(COUNT, sizeof(*permits));
     char(*names)[16] = calloc(COUNT + 1, sizeof(*names));
-    struct hg_client *client = client_for(gate.url, 30000000);
+    struct hg_client *client = client_for(gate.base, 30000000);
     size_t granted = 0, waiting = 0;
     for (size_t i = 0; i <= COUNT; i++) {
         snprintf(names[i], sizeof(names[i]), "host-%zu", i);
@@ -338,7 +339,7 @@ END_TEST
 
 START_TEST(test_a_reason_may_be_any_bytes)
 {
-    struct hg_client *client = client_for(gate.url, 0);
+    struct hg_client *client = client_for(gate.base, 0);
     struct hg_client_ask ask = about("a");
     struct hg_permit permit;
     char reason[600], path[] = "/v1/fleets/web/instances/a", *text = NULL;
@@ -358,7 +359,7 @@ END_TEST
 
 START_TEST(test_other_calls)
 {
-    struct hg_client *client = client_for(gate.url, 0);
+    struct hg_client *client = client_for(gate.base, 0);
     char *text = NULL;
     ck_assert_int_eq(hg_client_call(client, "GET", "/v1/status", NULL, &text), 0);
     ck_assert_ptr_nonnull(strstr(text, "\"policies\""));
@@ -378,28 +379,18 @@ END_TEST
 START_TEST(test_a_unix_socket)
 {
     char directory[200], listen[256];
-    struct server server;
-    server_make_directory(directory, sizeof(directory));
-    snprintf(listen, sizeof(listen), "unix:%s/gate.sock", directory);
-    char file[300];
-    snprintf(file, sizeof(file), "%s/policy.json", gate.directory);
-    const char *argv[] = {gate_binary(), "serve",   "--policies", file,          "--listen",
-                          listen,        "--store", "memory:",    "--new-store", NULL};
-    ck_assert_int_eq(server_start(&server, argv, 0), 0);
-    struct hg_client *client = client_for(listen, 0);
+    struct daemon_process other;
     struct hg_client_ask ask = about("a");
     struct hg_permit permit;
-    int64_t deadline_ms = server_now_ms() + DEADLINE_MS;
-    int status;
-    while ((status = hg_client_acquire(client, &ask, &permit)) == HG_E_UNREACHABLE ||
-           status == HG_E_NOT_READY) {
-        ck_assert_int_lt(server_now_ms(), deadline_ms);
-    }
-    ck_assert_msg(status == 0, "%s", hg_client_error(client));
+    server_make_directory(directory, sizeof(directory));
+    snprintf(listen, sizeof(listen), "unix:%s/gate.sock", directory);
+    ck_assert_int_eq(daemon_start(&other, &(struct daemon_setup){.policy = policy, .listen = listen}), 0);
+    struct hg_client *client = client_for(listen, 0);
+    ck_assert_msg(hg_client_acquire(client, &ask, &permit) == 0, "%s", hg_client_error(client));
     ck_assert_int_eq(permit.state, HG_PERMIT_GRANTED);
     ck_assert_str_eq(hg_client_server(client), listen);
     hg_client_destroy(client);
-    server_stop(&server);
+    daemon_finish(&other);
     server_remove_directory(directory);
 }
 END_TEST
@@ -408,7 +399,7 @@ START_TEST(test_a_proxy_in_the_environment_does_not_take_loopback)
 {
     setenv("http_proxy", "http://127.0.0.1:1", 1);
     setenv("ALL_PROXY", "http://127.0.0.1:1", 1);
-    struct hg_client *client = client_for(gate.url, 0);
+    struct hg_client *client = client_for(gate.base, 0);
     struct hg_client_ask ask = about("a");
     struct hg_permit permit;
     ck_assert_msg(hg_client_acquire(client, &ask, &permit) == 0, "%s", hg_client_error(client));
