@@ -68,7 +68,7 @@ struct cli_command {
 
 /* Texts that stand with their command. */
 extern const char cli_acquire_help[], cli_block_help[], cli_complete_help[], cli_completion_help[], cli_limit_help[],
-    cli_pause_help[], cli_release_help[], cli_resume_help[], cli_status_help[];
+    cli_pause_help[], cli_release_help[], cli_resume_help[], cli_status_help[], cli_relaunch_help[], cli_run_help[];
 
 extern const struct cli_command cli_commands[];
 extern const size_t cli_command_count;
@@ -98,6 +98,8 @@ int cli_resume(const struct cli_command *command, int argc, char **argv);
 int cli_status(const struct cli_command *command, int argc, char **argv);
 int cli_serve(const struct cli_command *command, int argc, char **argv);
 int cli_check(const struct cli_command *command, int argc, char **argv);
+int cli_run(const struct cli_command *command, int argc, char **argv);
+int cli_relaunch(const struct cli_command *command, int argc, char **argv);
 int cli_demo(const struct cli_command *command, int argc, char **argv);
 int cli_version(const struct cli_command *command, int argc, char **argv);
 
