@@ -82,3 +82,8 @@ int64_t bucket_wait_us(const struct bucket *bucket, int64_t cost, int64_t reserv
     }
     return (missing * 1000 - bucket->rem + bucket->rate_milli - 1) / bucket->rate_milli;
 }
+
+int64_t reserve_in_force(int64_t reserve, int64_t limit)
+{
+    return reserve < limit / 2 ? reserve : limit / 2;
+}

@@ -44,4 +44,8 @@ void bucket_take(struct bucket *bucket, int64_t cost);
  * they never will be. The bucket must be settled. */
 int64_t bucket_wait_us(const struct bucket *bucket, int64_t cost, int64_t reserve);
 
+/* What of a limit (tokens of burst, or units in flight) is kept for priority requests: the policy's reserve, but at most
+ * half of the limit in force, so that an override which lowers the limit below the reserve lets the others through. */
+int64_t reserve_in_force(int64_t reserve, int64_t limit);
+
 #endif

@@ -35,7 +35,8 @@ int64_t dependency_in_flight_max(const struct dependency *dependency, const stru
 
 static int64_t window_max(const struct dependency *dependency, const struct dependency_input *input)
 {
-    return max_of(dependency_in_flight_max(dependency, input->policy) - input->policy->reserve_in_flight, 0);
+    int64_t limit = dependency_in_flight_max(dependency, input->policy);
+    return max_of(limit - reserve_in_force(input->policy->reserve_in_flight, limit), 0);
 }
 
 /* max(10, 1 %) permits. */

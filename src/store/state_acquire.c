@@ -53,7 +53,8 @@ struct hurdle {
 
 static enum limit in_flight_limit(const struct state_dependency *dependency, int64_t cost, bool priority)
 {
-    int64_t max = priority ? dependency->in_flight_max : dependency->in_flight_max - dependency->reserve_in_flight;
+    int64_t reserve = priority ? 0 : reserve_in_force(dependency->reserve_in_flight, dependency->in_flight_max);
+    int64_t max = dependency->in_flight_max - reserve;
     if (dependency->in_flight + cost > max) {
         return LIMIT_IN_FLIGHT;
     }
@@ -68,7 +69,8 @@ static enum limit check_need(const struct state_dependency *dependency, int64_t 
         *wait_us = INT64_MAX;
     }
     int64_t tokens = cost * TOKEN_MICRO;
-    int64_t reserve = priority ? 0 : dependency->reserve_burst * TOKEN_MICRO;
+    int64_t burst = dependency->ceiling.burst / TOKEN_MICRO;
+    int64_t reserve = priority ? 0 : reserve_in_force(dependency->reserve_burst, burst) * TOKEN_MICRO;
     int64_t lacks = 0;
     if (dependency->paced && !priority && !bucket_can_take(&dependency->pace, tokens, 0)) {
         limit = limit == LIMIT_NONE ? LIMIT_PACE : limit;

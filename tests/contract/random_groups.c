@@ -82,8 +82,8 @@ static void make_dependency(struct random_stream *stream, struct hg_dependency *
     dependency->rate_milli = PICK(stream, 0, 1, 333, 1000, 7777, 50000, BUCKET_RATE_MILLI_MAX);
     dependency->burst = PICK(stream, 3, 4, 10, BUCKET_BURST_MAX);
     dependency->in_flight_max = PICK(stream, 3, 5, 20, 1000000);
-    dependency->reserve_burst = chance(stream, 70) ? 0 : 1;
-    dependency->reserve_in_flight = chance(stream, 70) ? 0 : 1;
+    dependency->reserve_burst = chance(stream, 70) ? 0 : PICK(stream, 1, 8);
+    dependency->reserve_in_flight = chance(stream, 70) ? 0 : PICK(stream, 1, 8);
 }
 
 static void make_fleet(struct random_stream *stream, struct hg_fleet *fleet, size_t name, size_t dependency_count)

@@ -195,6 +195,37 @@ START_TEST(test_priority_has_a_reserve)
 }
 END_TEST
 
+/* An override may lower a limit below the reserve: the others keep half of it. */
+START_TEST(test_a_reserve_is_at_most_half_of_the_limit)
+{
+    scene_begin(_i);
+    scene.dependencies[0].reserve_burst = 8;
+    scene.dependencies[0].reserve_in_flight = 8;
+    ck_assert_int_eq(configure(false), 0);
+    scene.plan.dependencies[0].burst = 5;
+    scene.plan.dependencies[0].in_flight_max = scene.plan.dependencies[0].window = 7;
+    ck_assert_int_eq(plan(), 0);
+    wait_us(100 * SECOND);
+    (void)grant("a");
+    (void)grant("b");
+    (void)grant("c");
+    const struct op_reply *reply = ask("d");
+    ck_assert_int_eq(reply->limit, LIMIT_RATE); /* 2 of 5 tokens are kept back */
+    ck_assert_int_eq(reply->wait_us, SECOND);
+    wait_us(100 * SECOND);
+    (void)grant("d");
+    ck_assert_int_eq(ask("e")->limit, LIMIT_IN_FLIGHT); /* 3 of 7 places are kept back */
+    scene.plan.dependencies[0].in_flight_max = scene.plan.dependencies[0].window = 1;
+    ck_assert_int_eq(plan(), 0);
+    (void)complete("a", 0, OUTCOME_RECOVERED);
+    (void)complete("b", 0, OUTCOME_RECOVERED);
+    (void)complete("c", 0, OUTCOME_RECOVERED);
+    (void)complete("d", 0, OUTCOME_RECOVERED);
+    (void)grant("e"); /* half of one is none */
+    scene_end();
+}
+END_TEST
+
 START_TEST(test_observe_grants_and_tells)
 {
     scene_begin(_i);
@@ -297,7 +328,7 @@ TCase *store_contract_limits(void)
     tcase_set_timeout(tcase, 60);
     const TTest *const tests[] = {test_burst_then_rate, test_never_over_the_limit, test_in_flight_and_window, test_pace,
                                   test_all_needs_or_none, test_longest_wait_of_two, test_priority_has_a_reserve,
-                                  test_observe_grants_and_tells, test_phase_is_the_reason, test_spilled, test_cohorts};
+                                  test_a_reserve_is_at_most_half_of_the_limit, test_observe_grants_and_tells, test_phase_is_the_reason, test_spilled, test_cohorts};
     for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++) {
         tcase_add_loop_test(tcase, tests[i], 0, WORLD_KIND_COUNT);
     }

@@ -118,6 +118,17 @@ START_TEST(test_no_window_exceeds_the_bound)
 }
 END_TEST
 
+START_TEST(test_a_reserve_leaves_half)
+{
+    ck_assert_int_eq(reserve_in_force(0, 0), 0);
+    ck_assert_int_eq(reserve_in_force(5, 0), 0);
+    ck_assert_int_eq(reserve_in_force(5, 1), 0);
+    ck_assert_int_eq(reserve_in_force(5, 9), 4);
+    ck_assert_int_eq(reserve_in_force(5, 10), 5);
+    ck_assert_int_eq(reserve_in_force(5, BUCKET_BURST_MAX), 5);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("bucket");
@@ -129,6 +140,7 @@ int main(void)
     tcase_add_test(tcase, test_spill_is_counted_once_full);
     tcase_add_test(tcase, test_reconfigure_settles_then_clamps);
     tcase_add_test(tcase, test_wait_is_exact);
+    tcase_add_test(tcase, test_a_reserve_leaves_half);
     tcase_add_loop_test(tcase, test_no_window_exceeds_the_bound, 0, 8);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);

@@ -25,6 +25,11 @@ local function lack(bucket, cost, reserve)
     return bucket_wait(bucket, cost, reserve) or 0
 end
 
+-- What is kept for priority: the reserve, but at most half of the limit in force.
+local function reserve_in_force(reserve, limit)
+    return min(reserve, floor(limit / 2))
+end
+
 -- The first limit that does not hold, its dependency's uid, and the longest wait; LIMIT.none when all hold.
 local function check(fleet, priority)
     local limit, at, wait, endless = LIMIT.none, 0, 0, false
@@ -39,14 +44,15 @@ local function check(fleet, priority)
     end
     for i = 1, #fleet.needs, 2 do
         local d, cost = by_uid[fleet.needs[i]], fleet.needs[i + 1]
-        local room = priority and d.in_flight_max or min(d.window, d.in_flight_max - d.reserve_in_flight)
-        if d.in_flight + cost > room then
-            refuse(d, d.in_flight + cost > d.in_flight_max - (priority and 0 or d.reserve_in_flight)
-                   and LIMIT.in_flight or LIMIT.window, 0)
+        local most = d.in_flight_max
+        if not priority then most = most - reserve_in_force(d.reserve_in_flight, most) end
+        if d.in_flight + cost > (priority and most or min(d.window, most)) then
+            refuse(d, d.in_flight + cost > most and LIMIT.in_flight or LIMIT.window, 0)
         end
         local pace = d.paced and not priority and lack(d.pace, cost * MICRO, 0)
         if pace then refuse(d, LIMIT.pace, pace) end
-        local rate = lack(d.bucket, cost * MICRO, priority and 0 or d.reserve_burst * MICRO)
+        local kept = priority and 0 or reserve_in_force(d.reserve_burst, floor(d.bucket.burst / MICRO))
+        local rate = lack(d.bucket, cost * MICRO, kept * MICRO)
         if rate then refuse(d, LIMIT.rate, rate) end
     end
     return limit, at, endless and 0 or wait
