@@ -8,6 +8,8 @@ packages_build=(build-essential meson ninja-build pkg-config python3 ca-certific
 # To test: the framework, and the real servers the tests talk to. prometheus brings promtool; python3-jsonschema
 # is the second opinion on whether policies and their JSON Schema agree.
 packages_test=(check curl redis-server nginx-light dnsmasq-base openssl prometheus python3-jsonschema)
+# To measure what a request costs, beside nginx.
+packages_bench=(nginx-light redis-server wrk)
 # To fuzz.
 packages_fuzz=(clang libclang-rt-dev)
 

@@ -8,6 +8,7 @@
 #   tests/run.sh asan     every test under AddressSanitizer, LeakSanitizer and UndefinedBehaviorSanitizer
 #   tests/run.sh fuzz     each fuzz target for FUZZ_SECONDS (20)
 #   tests/run.sh house    the rules of the house
+#   tests/run.sh bench    what an answered request costs, beside nginx; measures, judges nothing, is no part of "everything"
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=deploy/packages.sh
@@ -77,11 +78,16 @@ run_fuzz() {
   done
 }
 
+if [ "$mode" = bench ]; then
+  packages_install "${packages_build[@]}" "${packages_bench[@]}"
+  run_build build-bench -Dtests=false -Dbuildtype=release
+  exec python3 tests/bench/bench.py build-bench/headgate "${BENCH_SECONDS:-5}"
+fi
 case $mode in
   quick | plain | house | asan) packages_install "${packages_build[@]}" "${packages_test[@]}" ;;
   fuzz | all) packages_install "${packages_build[@]}" "${packages_test[@]}" "${packages_fuzz[@]}" ;;
   *)
-    echo "tests/run.sh: unknown mode '$mode'; use all, quick, plain, asan, fuzz or house" >&2
+    echo "tests/run.sh: unknown mode '$mode'; use all, quick, plain, asan, fuzz, house or bench" >&2
     exit 64
     ;;
 esac

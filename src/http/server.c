@@ -102,14 +102,6 @@ const char *http_request_header(struct http_exchange *exchange, const char *name
     return MHD_lookup_connection_value(exchange->connection, MHD_HEADER_KIND, name);
 }
 
-bool http_client_gone(struct http_exchange *exchange)
-{
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(exchange->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-    char byte;
-    return info != NULL && recv(info->connect_fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
-}
-
 void http_respond(struct http_exchange *exchange, const struct http_response *response)
 {
     exchange->response = MHD_create_response_from_buffer(
@@ -133,7 +125,6 @@ void http_respond(struct http_exchange *exchange, const struct http_response *re
             exchange->next->at = exchange->at;
         }
         server->counters.suspended--;
-        server->counters.clients_gone += http_client_gone(exchange);
         connections_touch(&server->connections, exchange->place, false, uv_now(server->options.loop));
         MHD_resume_connection(exchange->connection);
         pump_soon(server);

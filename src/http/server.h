@@ -3,8 +3,8 @@
  * The story of one request: libmicrohttpd parses it; headers, path and body are checked against the named
  * bounds and answered here with problem+json when they break one (400, 413, 414, 431, 503); otherwise the
  * handler is called once, with the whole body. The handler answers with http_respond(), inside the call (the
- * cheap way) or later from the loop: until then the connection is suspended. A client that goes away
- * meanwhile is noticed: http_client_gone() says so, and answering it is harmless.
+ * cheap way) or later from the loop: until then the connection is suspended. A client may go
+ * away meanwhile: answering it is harmless, and counted.
  *
  * Nothing here knows what a permit is. */
 #ifndef HTTP_SERVER_H
@@ -86,9 +86,6 @@ void http_server_destroy(struct http_server *server, void (*on_closed)(void *use
 
 /* Value of a request header (any case), or NULL. */
 const char *http_request_header(struct http_exchange *exchange, const char *name);
-
-/* Whether the client has closed its side while it waits. */
-bool http_client_gone(struct http_exchange *exchange);
 
 /* Answers and ends the exchange; must be called exactly once for every handler call. */
 void http_respond(struct http_exchange *exchange, const struct http_response *response);

@@ -135,9 +135,22 @@ void daemon_kill(struct daemon_process *daemon)
     (void)server_wait(&daemon->server, SERVER_START_TIMEOUT_MS);
 }
 
+/* Under the sanitizers a controller tells in its log what it did wrong, at the latest when it ends. */
+static void check_sanitizers(const struct daemon_process *daemon)
+{
+    static const char *const words[][2] = {{"Sanitizer: ", NULL}, {"runtime error: ", NULL}};
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        if (daemon_logged(daemon, words[i])) {
+            daemon_show_log(daemon);
+            abort();
+        }
+    }
+}
+
 void daemon_finish(struct daemon_process *daemon)
 {
     daemon_stop(daemon);
+    check_sanitizers(daemon);
     if (daemon->directory[0] != '\0') {
         server_remove_directory(daemon->directory);
     }
