@@ -220,9 +220,3 @@ const char *http_request_header(struct http_exchange *exchange, const char *name
     (void)name;
     return NULL;
 }
-
-bool http_client_gone(struct http_exchange *exchange)
-{
-    (void)exchange;
-    return false;
-}
