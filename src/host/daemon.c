@@ -35,13 +35,19 @@ static void closed_cb(void *user_data)
     (void)user_data;
 }
 
-static void stop_cb(uv_timer_t *timer)
+/* Also of a start that failed halfway. */
+static void close_all(struct daemon *daemon)
 {
-    struct daemon *daemon = timer->data;
-    http_server_destroy(daemon->host.server, closed_cb, daemon);
-    daemon->host.server = NULL;
-    host_probes_stop_all(&daemon->host);
-    daemon->host.store->ops->destroy(daemon->host.store, closed_cb, daemon);
+    if (daemon->host.server != NULL) {
+        http_server_destroy(daemon->host.server, closed_cb, daemon);
+        daemon->host.server = NULL;
+    }
+    if (daemon->host.engine != NULL) {
+        host_probes_stop_all(&daemon->host);
+    }
+    if (daemon->host.store != NULL) {
+        daemon->host.store->ops->destroy(daemon->host.store, closed_cb, daemon);
+    }
     watch_destroy(daemon->watch);
     uv_close((uv_handle_t *)&daemon->host.timer, NULL);
     uv_close((uv_handle_t *)&daemon->stop_timer, NULL);
@@ -49,6 +55,11 @@ static void stop_cb(uv_timer_t *timer)
     for (size_t i = 0; i < 3; i++) {
         uv_close((uv_handle_t *)&daemon->signals[i], NULL);
     }
+}
+
+static void stop_cb(uv_timer_t *timer)
+{
+    close_all(timer->data);
 }
 
 static void begin_stop(struct daemon *daemon)
@@ -229,10 +240,32 @@ static void finish(struct daemon *daemon)
     hg_policy_set_destroy(daemon->host.set_before);
 }
 
+/* 0, or the exit code of what went wrong, which has been said. */
+static int start(struct daemon *daemon)
+{
+    char error[ERROR_SIZE] = "";
+    int status = start_engine(daemon);
+    if (status != 0) {
+        return fail("start", error, status);
+    }
+    status = start_store(daemon, error, sizeof(error));
+    if (status != 0) {
+        return fail("--store", error, status);
+    }
+    status = start_http(daemon, error, sizeof(error));
+    if (status != 0) {
+        return fail("--listen", error, status);
+    }
+    give_policies(daemon);
+    log_format(LOG_LEVEL_INFO, "listen", "address=%s version=%s controller=%s store=%s policies=%zu",
+               http_server_address(daemon->host.server), HG_VERSION, daemon->id, daemon->host.store_url,
+               daemon->host.set->policy_count);
+    return 0;
+}
+
 int daemon_run(const struct daemon_options *options)
 {
     static struct daemon daemon; /* one a process; large */
-    char error[ERROR_SIZE] = "";
     uv_loop_t loop;
     memset(&daemon, 0, sizeof(daemon));
     daemon.options = options;
@@ -244,28 +277,17 @@ int daemon_run(const struct daemon_options *options)
         return hg_error_exit_code(status);
     }
     if (uv_loop_init(&loop) != 0) {
-        return fail("event loop", error, HG_E_NOMEM);
+        hg_policy_set_destroy(daemon.host.set);
+        return fail("event loop", "", HG_E_NOMEM);
     }
     daemon.host.loop = &loop;
     start_handles(&daemon);
-    status = start_engine(&daemon);
-    if (status != 0) {
-        return fail("start", error, status);
+    int code = start(&daemon);
+    if (code != 0) {
+        close_all(&daemon);
     }
-    status = start_store(&daemon, error, sizeof(error));
-    if (status != 0) {
-        return fail("--store", error, status);
-    }
-    status = start_http(&daemon, error, sizeof(error));
-    if (status != 0) {
-        return fail("--listen", error, status);
-    }
-    give_policies(&daemon);
-    log_format(LOG_LEVEL_INFO, "listen", "address=%s version=%s controller=%s store=%s policies=%zu",
-               http_server_address(daemon.host.server), HG_VERSION, daemon.id, daemon.host.store_url,
-               daemon.host.set->policy_count);
     uv_run(&loop, UV_RUN_DEFAULT);
     finish(&daemon);
     uv_loop_close(&loop);
-    return 0;
+    return code;
 }
