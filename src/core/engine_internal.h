@@ -78,8 +78,8 @@ struct policy_slot {
     struct line_forecast forecast;
 
     int64_t leader; /* our number while we lead; 0 */
-    int64_t configured_for; /* number for which the policy was written; 0 */
     bool configure_due;
+    bool ever_configured; /* the store knew the policy once: empty later, it has lost something */
     bool initialized; /* leader's state taken over from the snapshot */
     bool older_told;
     bool notes_known;

@@ -38,6 +38,10 @@ static void on_lead(struct hg_engine *engine, size_t policy, const struct op_rep
         slot->older_told = older;
         return;
     }
+    bool emptied = slot->initialized && slot->snapshot.generation < 0;
+    if (emptied) {
+        lead_lose(engine, policy, "the store has lost what it knew");
+    }
     if (reply->leader == slot->leader) {
         return;
     }
@@ -60,7 +64,6 @@ static void on_configure(struct hg_engine *engine, size_t policy, const struct o
         lead_lose(engine, policy, hg_strerror(reply->status));
         return;
     }
-    slot->configured_for = slot->leader;
     if (slot->initialized) {
         lead_refit(slot);
     } else {
@@ -109,7 +112,7 @@ static void add_leader_ops(struct hg_engine *engine, size_t policy, int64_t now_
         op->leader = slot->leader;
         op->generation = slot->policy->generation;
         op->policy = slot->policy;
-        op->fresh = engine->new_store && slot->configured_for == 0;
+        op->fresh = engine->new_store && !slot->ever_configured;
         slot->configure_due = false;
         return; /* what follows needs the configured snapshot: the next tick, at once */
     }

@@ -73,6 +73,7 @@ void slot_take_snapshot(struct policy_slot *slot, const struct snapshot *snapsho
     slot->snapshot = *snapshot;
     slot->snapshot_at_us = now_us;
     slot->has_snapshot = true;
+    slot->ever_configured = slot->ever_configured || snapshot->generation >= 0;
     slot_map(slot);
     for (size_t d = 0; d < slot->policy->dependency_count; d++) {
         if (slot->dependency_of[d] >= 0) {

@@ -161,6 +161,45 @@ START_TEST(a_killed_redis_comes_back_and_nobody_is_lost)
 }
 END_TEST
 
+/* All is lost but what runs: the controller learns instead of trusting an empty store, and nobody stays behind. */
+START_TEST(a_flushed_redis_is_learned_not_trusted)
+{
+    static const char brief[] =
+        "{\"policy\":\"p\",\"dependencies\":{\"db\":{\"limiter\":{\"mode\":\"fixed\"},"
+        "\"bucket\":{\"rate\":40,\"burst\":5},\"reserve\":{\"burst\":0,\"in_flight\":0},\"in_flight\":{\"max\":30}}},"
+        "\"fleets\":{\"web\":{\"needs\":{\"db\":1},\"lease\":\"3s\"}}}";
+    char reply[256];
+    start_redis(NULL);
+    struct daemon_setup options = {.policy = brief, .store = url};
+    ck_assert_int_eq(daemon_start(&gate, &options), 0);
+    struct herd_options fleet = {.ports = {gate.server.port}, .port_count = 1, .fleet = "web",
+                                 .instance_count = INSTANCES, .connection_count = INSTANCES, .hold_us = 400000};
+    struct herd *herd = herd_create(&fleet);
+    ck_assert(!herd_run(herd, 1500));
+    size_t before, count;
+    (void)herd_grants(herd, &before);
+    ck_assert_int_eq(redis_ask(redis.port, "FLUSHALL", reply, sizeof(reply)), 0);
+    bool learning = false;
+    int64_t deadline_ms = server_now_ms() + WAIT_MS;
+    while (!learning && server_now_ms() < deadline_ms) {
+        (void)herd_run(herd, 20);
+        struct http_answer answer = daemon_ask(&gate, "GET", "/v1/status", NULL);
+        learning = json_is_true(http_at(&answer, "/policies/0/learning"));
+        http_finish(&answer);
+    }
+    ck_assert(learning);
+    ck_assert_msg(herd_run(herd, 60000), "only %lld of %d are through", (long long)herd_counts(herd)->done, INSTANCES);
+    const struct herd_grant *grants = herd_grants(herd, &count);
+    static const struct herd_limit limit = {.rate_milli = 40000, .burst = 5};
+    double excess = (double)herd_worst_excess(grants, count, &limit, 64) / 1e6;
+    printf("flushed: %zu grants before, %zu in all, worst window %+.3f tokens, at most %lld of 30 in flight\n", before,
+           count, excess, (long long)herd_most_held(grants, count));
+    ck_assert_int_eq(herd_counts(herd)->odd, 0);
+    ck_assert_msg(excess <= 0, "a window had %.3f more grants than burst + rate * t", excess);
+    herd_destroy(herd);
+}
+END_TEST
+
 START_TEST(a_redis_that_would_evict_is_refused_with_the_mend)
 {
     const char *evicting[] = {"--maxmemory", "50mb", "--maxmemory-policy", "allkeys-lru", NULL};
@@ -193,6 +232,7 @@ static Suite *suite(void)
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, a_stopped_redis_is_noticed_and_told);
     tcase_add_test(tcase, a_killed_redis_comes_back_and_nobody_is_lost);
+    tcase_add_test(tcase, a_flushed_redis_is_learned_not_trusted);
     tcase_add_test(tcase, a_redis_that_would_evict_is_refused_with_the_mend);
     suite_add_tcase(suite, tcase);
     return suite;
