@@ -273,6 +273,12 @@ static void variants(bool all)
     row.name = "10 min, after 2 min closed";
     row.closed_us = 120 * WORLD_SECOND;
     (void)run_row(&row);
+    if (all) {
+        row.name = "10 min, after 30 min closed";
+        row.closed_us = 1800 * WORLD_SECOND;
+        row.asks_max = 12;
+        (void)run_row(&row);
+    }
     row.closed_us = 0;
     row.name = "10 min, window-limited";
     row.limiter = "fixed";
