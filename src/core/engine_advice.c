@@ -24,6 +24,7 @@
 #define BLOCKED_MIN_S    2.0
 #define BLOCKED_CAP_S    30.0
 #define BLOCKED_CAP_WAIT 0.1
+#define BLOCKED_CAP_AGE  0.02
 #define ROUND_DEFAULT_S  15.0
 #define GAIN_LN          0.405 /* ln 1.5, the slow start's gain */
 #define SLEEP_MIN_S      0.5
@@ -216,7 +217,7 @@ static double sleep_blocked(const struct outlook *outlook, double position)
 {
     /* Opened this moment, and at its ceiling at once, it would still take so long until the turn. */
     double wait_s = outlook->ceiling > 0 ? position / outlook->ceiling : 0;
-    double cap_s = BLOCKED_CAP_S + BLOCKED_CAP_WAIT * wait_s;
+    double cap_s = BLOCKED_CAP_S + BLOCKED_CAP_WAIT * wait_s + BLOCKED_CAP_AGE * outlook->closed_s;
     double sleep_s = clamp(BLOCKED_SHARE * outlook->closed_s, BLOCKED_MIN_S, cap_s);
     return sleep_s > SLEEP_SETTLED * wait_s ? sleep_s : SLEEP_SETTLED * wait_s;
 }

@@ -276,7 +276,7 @@ static void variants(bool all)
     if (all) {
         row.name = "10 min, after 30 min closed";
         row.closed_us = 1800 * WORLD_SECOND;
-        row.asks_max = 12;
+        row.asks_max = 15;
         (void)run_row(&row);
     }
     row.closed_us = 0;
