@@ -30,6 +30,7 @@
 #define SLEEP_MIN_S      0.5
 #define SLEEP_MAX_S      1800.0
 #define BUDGET_STEP      0.25
+#define BUDGET_MAX       2.0
 #define FORESEE_US       INT64_C(100000)
 
 int64_t slot_store_now(const struct policy_slot *slot, int64_t now_us)
@@ -290,7 +291,7 @@ void engine_advise(struct hg_engine *engine, struct policy_slot *slot, const str
         ret_answer->eta_us = wait_s < 0 ? -1 : (int64_t)(clamp(wait_s, 0, 1e9) * US);
     }
     if (input->asks > ASK_BUDGET) {
-        sleep_s *= 1 + BUDGET_STEP * (double)(input->asks - ASK_BUDGET);
+        sleep_s *= clamp(1 + BUDGET_STEP * (double)(input->asks - ASK_BUDGET), 1, BUDGET_MAX);
     }
     sleep_s = clamp(sleep_s, SLEEP_MIN_S, SLEEP_MAX_S);
     ret_answer->retry_after_us = rng_between(&engine->rng, (int64_t)(sleep_s * (1 - spread) * US),
