@@ -253,7 +253,14 @@ int answer_write(struct api *api, const struct answer_about *about, const struct
     if (answer->status != 0) {
         size_t before = out->size;
         struct json_out problem = {0};
-        int status = problem_of_error(&problem, answer->status, answer->retry_after_us);
+        int status = hg_error_http_status(answer->status);
+        if (about->kind == OP_ACQUIRE && answer->status == HG_E_NOT_FOUND) {
+            /* It was there when this was asked. */
+            json_problem(&problem, "not-found", "This fleet was removed", status,
+                         "The policy in force no longer names it; permits it holds may be completed.");
+        } else {
+            status = problem_of_error(&problem, answer->status, answer->retry_after_us);
+        }
         /* The members, behind those that are there already. */
         json_put(out, before > 0 && out->text[before - 1] != '{' ? "," : "");
         json_put(out, problem.failed ? "" : problem.text + 1);

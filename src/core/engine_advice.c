@@ -24,11 +24,13 @@
 #define BLOCKED_MIN_S    2.0
 #define BLOCKED_CAP_S    30.0
 #define BLOCKED_CAP_WAIT 0.1
+#define BLOCKED_CAP_AGE  0.02
 #define ROUND_DEFAULT_S  15.0
 #define GAIN_LN          0.405 /* ln 1.5, the slow start's gain */
 #define SLEEP_MIN_S      0.5
 #define SLEEP_MAX_S      1800.0
 #define BUDGET_STEP      0.25
+#define BUDGET_MAX       2.0
 #define FORESEE_US       INT64_C(100000)
 
 int64_t slot_store_now(const struct policy_slot *slot, int64_t now_us)
@@ -216,7 +218,7 @@ static double sleep_blocked(const struct outlook *outlook, double position)
 {
     /* Opened this moment, and at its ceiling at once, it would still take so long until the turn. */
     double wait_s = outlook->ceiling > 0 ? position / outlook->ceiling : 0;
-    double cap_s = BLOCKED_CAP_S + BLOCKED_CAP_WAIT * wait_s;
+    double cap_s = BLOCKED_CAP_S + BLOCKED_CAP_WAIT * wait_s + BLOCKED_CAP_AGE * outlook->closed_s;
     double sleep_s = clamp(BLOCKED_SHARE * outlook->closed_s, BLOCKED_MIN_S, cap_s);
     return sleep_s > SLEEP_SETTLED * wait_s ? sleep_s : SLEEP_SETTLED * wait_s;
 }
@@ -289,7 +291,7 @@ void engine_advise(struct hg_engine *engine, struct policy_slot *slot, const str
         ret_answer->eta_us = wait_s < 0 ? -1 : (int64_t)(clamp(wait_s, 0, 1e9) * US);
     }
     if (input->asks > ASK_BUDGET) {
-        sleep_s *= 1 + BUDGET_STEP * (double)(input->asks - ASK_BUDGET);
+        sleep_s *= clamp(1 + BUDGET_STEP * (double)(input->asks - ASK_BUDGET), 1, BUDGET_MAX);
     }
     sleep_s = clamp(sleep_s, SLEEP_MIN_S, SLEEP_MAX_S);
     ret_answer->retry_after_us = rng_between(&engine->rng, (int64_t)(sleep_s * (1 - spread) * US),

@@ -82,6 +82,14 @@ void engine_recall(struct policy_slot *slot, int64_t now_us)
         int64_t window = dependency->window < dependency->in_flight_max ? dependency->window : dependency->in_flight_max;
         room[d] = window - dependency->in_flight;
     }
+    bool any = false;
+    for (const struct pending *pending = slot->held.first; pending != NULL; pending = pending->next) {
+        int d = pending->held_for;
+        any = any || (d >= 0 && (size_t)d < slot->snapshot.dependency_count && room[d] > 0);
+    }
+    if (!any) {
+        return;
+    }
     struct pending *held[HOLD_MAX];
     size_t count = 0;
     while (count < HOLD_MAX && slot->held.first != NULL) {
