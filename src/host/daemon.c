@@ -189,6 +189,7 @@ static void start_handles(struct daemon *daemon)
     static const int numbers[3] = {SIGTERM, SIGINT, SIGHUP};
     uv_loop_t *loop = daemon->host.loop;
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a journal at its size limit is an error of the write, not the end of the daemon */
     for (size_t i = 0; i < 3; i++) {
         uv_signal_init(loop, &daemon->signals[i]);
         daemon->signals[i].data = daemon;

@@ -170,6 +170,40 @@ START_TEST(test_gone_fleet_drains)
 }
 END_TEST
 
+/* Two policies' worth of fleets at most, with those that drain. */
+START_TEST(test_draining_fleets_are_bounded)
+{
+    static struct hg_fleet fleets[HG_FLEETS_MAX];
+    static char names[3 * HG_FLEETS_MAX][16];
+    scene_begin(_i);
+    scene.policy.fleets = fleets;
+    scene.policy.fleet_count = HG_FLEETS_MAX;
+    for (size_t round = 0; round < 3; round++) {
+        for (size_t f = 0; f < HG_FLEETS_MAX; f++) {
+            char *name = names[round * HG_FLEETS_MAX + f];
+            snprintf(name, sizeof(names[0]), "f-%zu-%zu", round, f);
+            fleets[f] = scene.fleets[0];
+            fleets[f].name = name;
+        }
+        int status = configure(false);
+        ck_assert_int_eq(status, round < 2 ? 0 : HG_E_STORE_FULL);
+        for (size_t f = 0; f < HG_FLEETS_MAX && status == 0; f++) {
+            (void)ask_fleet(fleets[f].name, "a"); /* holds a record: does not go at once */
+        }
+    }
+    ck_assert_str_eq(snapshot()->fleets[0].name, "f-1-0"); /* nothing changed */
+    ck_assert_uint_eq(snapshot()->fleet_count, HG_FLEETS_MAX);
+    for (size_t f = 0; f < HG_FLEETS_MAX; f++) {
+        struct op leave = op_about(OP_LEAVE, "a");
+        leave.fleet = names[f];
+        (void)one(leave);
+    }
+    ck_assert_int_eq(configure(false), 0);
+    ck_assert_str_eq(snapshot()->fleets[0].name, "f-2-0");
+    scene_end();
+}
+END_TEST
+
 START_TEST(test_dependency_that_came_back_is_another)
 {
     scene_begin(_i);
@@ -315,7 +349,8 @@ TCase *store_contract_leader(void)
     tcase_set_timeout(tcase, 60);
     const TTest *const tests[] = {
         test_nothing_before_configure, test_the_lock, test_newer_policy_takes_the_lock, test_stale_writes_change_nothing,
-        test_configure_keeps_state, test_new_dependency, test_gone_fleet_drains, test_dependency_that_came_back_is_another,
+        test_configure_keeps_state, test_new_dependency, test_gone_fleet_drains,
+        test_draining_fleets_are_bounded, test_dependency_that_came_back_is_another,
         test_learning, test_lost_writes_are_noticed, test_plan_skips_unknown_names, test_notes, test_notes_are_bounded};
     for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++) {
         tcase_add_loop_test(tcase, tests[i], 0, WORLD_KIND_COUNT);

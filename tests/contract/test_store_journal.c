@@ -18,6 +18,17 @@ static atomic_int syncs;
 static atomic_int syncs_to_fail;
 static atomic_bool syncs_wait;
 static sem_t sync_may_go;
+static atomic_int syncs_of_new;
+static atomic_int sync_of_new_to_fail; /* which, of those of journal.new; 0: none */
+
+static bool is_new_file(int fd)
+{
+    char link[64], path[512];
+    snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+    ssize_t size = readlink(link, path, sizeof(path) - 1);
+    path[size < 0 ? 0 : size] = '\0';
+    return strstr(path, "/journal.new") != NULL;
+}
 
 int __real_fdatasync(int fd);
 int __wrap_fdatasync(int fd);
@@ -28,6 +39,10 @@ int __wrap_fdatasync(int fd)
     atomic_fetch_add(&syncs, 1);
     if (atomic_load(&syncs_wait)) {
         sem_wait(&sync_may_go);
+    }
+    if (is_new_file(fd) && atomic_fetch_add(&syncs_of_new, 1) + 1 == atomic_load(&sync_of_new_to_fail)) {
+        errno = ENOSPC;
+        return -1;
     }
     if (atomic_load(&syncs_to_fail) > 0) {
         atomic_fetch_sub(&syncs_to_fail, 1);
@@ -313,6 +328,90 @@ START_TEST(test_compaction_fails)
 }
 END_TEST
 
+/* The same for the last step: the old file goes on. */
+static void swap_fails(int which)
+{
+    char path[300];
+    scene_begin(WORLD_JOURNAL);
+    scene.world.compact_bytes = 20000;
+    world_restart(&scene.world);
+    atomic_store(&syncs_of_new, 0);
+    atomic_store(&sync_of_new_to_fail, which);
+    snprintf(path, sizeof(path), "%s/state/journal.new", scene.world.directory);
+    int64_t fence = grant("a");
+    int64_t end_ms = server_now_ms() + 20000;
+    while (atomic_load(&syncs_of_new) < which) {
+        ck_assert_msg(server_now_ms() < end_ms, "no compaction came so far");
+        (void)ask("a");
+    }
+    for (int i = 0; access(path, F_OK) == 0; i++) { /* until the loop has dropped it */
+        ck_assert_int_lt(i, 1000);
+        (void)ask("a");
+    }
+    ck_assert_int_gt(journal_size(), 20000);
+    ck_assert_int_eq(scene.world.state_status, 0);
+    while (journal_size() > 20000) { /* later it works */
+        ck_assert_msg(server_now_ms() < end_ms, "no compaction came again");
+        (void)ask("b");
+    }
+    world_restart(&scene.world);
+    ck_assert_int_eq(ask("a")->fence, fence);
+    scene_end();
+}
+
+START_TEST(test_snapshot_is_not_durable)
+{
+    swap_fails(1);
+}
+END_TEST
+
+START_TEST(test_swap_is_not_durable)
+{
+    swap_fails(2);
+}
+END_TEST
+
+START_TEST(test_full_disk_at_start)
+{
+    char error[512] = "";
+    struct rlimit limit;
+    scene_begin(WORLD_JOURNAL);
+    (void)grant("a");
+    world_close(&scene.world);
+    off_t size = journal_size();
+    ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    struct rlimit room = limit;
+    signal(SIGXFSZ, SIG_IGN);
+    limit.rlim_cur = (rlim_t)size;
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    ck_assert_int_eq(try_open(error, sizeof(error)), HG_E_STORE_FULL);
+    ck_assert_msg(strstr(error, "cannot be written") != NULL, "%s", error);
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &room), 0);
+    ck_assert_int_eq(journal_size(), size);
+    world_open(&scene.world);
+    ck_assert(ask("a")->already);
+    scene_end();
+}
+END_TEST
+
+/* What could not be read again is not written. */
+START_TEST(test_beyond_the_bounds)
+{
+    char name[HG_INSTANCE_MAX + 2];
+    scene_begin(WORLD_JOURNAL);
+    off_t size = journal_size();
+    memset(name, 'a', sizeof(name));
+    name[sizeof(name) - 1] = '\0';
+    ck_assert_int_eq(ask_status(name), HG_E_INVALID);
+    ck_assert_int_eq(journal_size(), size);
+    name[sizeof(name) - 2] = '\0';
+    (void)grant(name);
+    world_restart(&scene.world);
+    ck_assert(ask(name)->already);
+    scene_end();
+}
+END_TEST
+
 /* Destroyed with groups under way: nobody is answered, nothing leaks, what was written counts as a lost reply. */
 START_TEST(test_destroyed_with_work_under_way)
 {
@@ -348,6 +447,10 @@ int main(void)
     tcase_add_test(tcase, test_failed_sync);
     tcase_add_test(tcase, test_compaction);
     tcase_add_test(tcase, test_compaction_fails);
+    tcase_add_test(tcase, test_snapshot_is_not_durable);
+    tcase_add_test(tcase, test_swap_is_not_durable);
+    tcase_add_test(tcase, test_full_disk_at_start);
+    tcase_add_test(tcase, test_beyond_the_bounds);
     tcase_add_test(tcase, test_destroyed_with_work_under_way);
     suite_add_tcase(suite, tcase);
     suite_add_tcase(suite, store_journal_damage());
