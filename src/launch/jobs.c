@@ -28,11 +28,12 @@
 int jobs_init(struct relaunch *relaunch)
 {
     const char *output = relaunch->options->output;
-    relaunch->job_count = (size_t)relaunch->options->parallel;
-    relaunch->jobs = calloc(relaunch->job_count, sizeof(*relaunch->jobs));
+    size_t count = (size_t)relaunch->options->parallel;
+    relaunch->jobs = calloc(count, sizeof(*relaunch->jobs));
     if (relaunch->jobs == NULL) {
         return HG_E_NOMEM;
     }
+    relaunch->job_count = count;
     for (size_t i = 0; i < relaunch->job_count; i++) {
         relaunch->jobs[i].unit = UNIT_NONE;
         relaunch->jobs[i].output = relaunch->jobs[i].log = -1;

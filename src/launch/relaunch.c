@@ -255,14 +255,16 @@ static int check_command(const struct relaunch *relaunch)
     return error == 0 ? 0 : error == ENOENT ? 127 : 126;
 }
 
+/* The loop is made; finish() is due whatever comes of it. */
 static int init_loop(struct relaunch *relaunch)
 {
     size_t batch = (size_t)relaunch->options->batch;
     relaunch->signals.user_data = relaunch;
     relaunch->signals.on_signal = on_signal;
     relaunch->signals.on_exit = on_exit_of;
-    int status = uv_loop_init(&relaunch->loop) == 0 ? 0 : HG_E_NOMEM;
-    status = status == 0 ? signals_init(&relaunch->signals, &relaunch->loop) : status;
+    uv_timer_init(&relaunch->loop, &relaunch->tick);
+    relaunch->tick.data = relaunch;
+    int status = signals_init(&relaunch->signals, &relaunch->loop);
     status = status == 0 ? batch_init(&relaunch->ask, relaunch, batch) : status;
     status = status == 0 ? batch_init(&relaunch->renew, relaunch, batch) : status;
     status = status == 0 ? batch_init(&relaunch->report, relaunch, batch) : status;
@@ -273,8 +275,6 @@ static int init_loop(struct relaunch *relaunch)
                                        : hg_strerror(status));
         return hg_error_exit_code(status);
     }
-    uv_timer_init(&relaunch->loop, &relaunch->tick);
-    relaunch->tick.data = relaunch;
     uv_timer_start(&relaunch->tick, tick_cb, 0, TICK_MS);
     return 0;
 }
@@ -315,8 +315,13 @@ static void finish(struct relaunch *relaunch)
 static int run(struct relaunch *relaunch)
 {
     char total[WORDS_MAX];
+    if (uv_loop_init(&relaunch->loop) != 0) {
+        fprintf(stderr, "headgate relaunch: %s\n", hg_strerror(HG_E_NOMEM));
+        return hg_error_exit_code(HG_E_NOMEM);
+    }
     int code = init_loop(relaunch);
     if (code != 0) {
+        finish(relaunch);
         return code;
     }
     screen_say(relaunch, "%s instances of fleet %s, at most %lld at once",

@@ -305,8 +305,8 @@ START_TEST(test_lost_permits_end_no_command)
 }
 END_TEST
 
-/* In flight 4 behind a far higher rate: by advice alone places stay empty for seconds, and the command's deadline
- * passes. */
+/* In flight 4 behind a far higher rate: by advice alone places stay empty for seconds, and the command's
+ * deadline passes. */
 START_TEST(test_a_freed_place_is_taken_soon)
 {
     write_list(80, "");
