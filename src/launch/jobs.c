@@ -330,11 +330,16 @@ static void fill_places(struct relaunch *relaunch, int64_t now_us)
             continue;
         }
         int status = start_job(relaunch, job, index);
-        if (status == 0) {
-            unit_set_state(units, index, UNIT_RUNNING);
-        } else if (is_shortage(-status)) {
+        if (is_shortage(-status)) {
             screen_say(relaunch, "no room for another command (%s): trying again", strerror(-status));
             relaunch->spawn_us = now_us + SPAWN_PAUSE_US;
+            return;
+        }
+        units->all[index].attempts += units->all[index].fresh;
+        units->all[index].fresh = false;
+        relaunch_note(relaunch, RELAUNCH_GRANTED, index);
+        if (status == 0) {
+            unit_set_state(units, index, UNIT_RUNNING);
         } else {
             char how[96];
             snprintf(how, sizeof(how), "cannot start: %s", strerror(-status));

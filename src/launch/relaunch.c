@@ -60,10 +60,10 @@ bool relaunch_heard(struct relaunch *relaunch, struct batch *batch)
     bool silent = status == HG_E_UNREACHABLE || status == HG_E_PROTOCOL;
     bool heard = !silent && hg_error_http_status(status) < 500;
     batch->failures = heard ? 0 : batch->failures + 1;
-    if (silent && relaunch->away_us == 0) {
+    if (!heard && status != HG_E_CANCELLED && relaunch->away_us == 0) {
         relaunch->away_us = now_us;
         screen_say(relaunch, "%s; what is under way goes on", batch->call.error);
-    } else if (!silent && status != HG_E_CANCELLED && relaunch->away_us != 0) {
+    } else if (heard && relaunch->away_us != 0) {
         screen_say(relaunch, "a controller answers again after %s",
                    words_duration(now_us - relaunch->away_us, text));
         relaunch->away_us = 0;

@@ -18,16 +18,14 @@
 static void on_granted(struct relaunch *relaunch, uint32_t index, const struct hg_permit *permit)
 {
     struct unit *unit = &relaunch->units.all[index];
-    bool same = unit->fence == permit->fence;
+    unit->fresh = unit->attempts == 0 || unit->fence != permit->fence;
     unit->fence = permit->fence;
     unit->attempt = permit->attempt;
     unit->lease_us = permit->lease_us;
     unit->renew_us = relaunch->ask.call.sent_us + renew_delay_us(permit->lease_us, &relaunch->rng);
     unit->lost = false;
-    unit->attempts += !same || unit->attempts == 0;
     unit_set_backing_off(&relaunch->units, index, false);
     unit_set_state(&relaunch->units, index, UNIT_GRANTED);
-    relaunch_note(relaunch, RELAUNCH_GRANTED, index);
 }
 
 static void on_quarantined(struct relaunch *relaunch, uint32_t index, const struct hg_permit *permit)

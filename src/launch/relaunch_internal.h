@@ -73,7 +73,7 @@ struct relaunch {
     size_t eager;       /* how many in line are asked for before their time, to see whether there is room */
     int64_t eager_us;   /* not before */
     bool asked_early;   /* some of the ask under way are such */
-    int64_t away_us;    /* since when no controller answers; 0: one does */
+    int64_t away_us;    /* since when no controller can answer; 0: one does */
     int64_t resumed;    /* settled before this start */
     int64_t lost;       /* permits lost while the command ran */
     size_t output_kept; /* bytes of failed commands' output kept for the report */

@@ -52,12 +52,13 @@ bool run_heard(struct run *run, const struct caller_call *call)
     bool silent = call->status == HG_E_UNREACHABLE || call->status == HG_E_PROTOCOL;
     bool heard = !silent && hg_error_http_status(call->status) < 500;
     run->failures = heard ? 0 : run->failures + 1;
-    if (silent && run->away_us == 0) {
-        run->away_us = now_us;
+    run->away_us = !silent ? 0 : run->away_us == 0 ? now_us : run->away_us;
+    if (!heard && call->status != HG_E_CANCELLED && run->trouble_us == 0) {
+        run->trouble_us = now_us;
         run_say(run, "%s; trying again%s", call->error, run->child > 0 ? ", the command goes on" : "");
-    } else if (!silent && run->away_us != 0) {
-        run_say(run, "a controller answers again after %s", words_duration(now_us - run->away_us, text));
-        run->away_us = 0;
+    } else if (heard && run->trouble_us != 0) {
+        run_say(run, "a controller answers again after %s", words_duration(now_us - run->trouble_us, text));
+        run->trouble_us = 0;
     }
     return heard;
 }
