@@ -71,6 +71,15 @@ bool relaunch_heard(struct relaunch *relaunch, struct batch *batch)
     return heard;
 }
 
+bool relaunch_refused(struct relaunch *relaunch, int status)
+{
+    if (status == HG_E_TOO_LARGE && relaunch->batch_max > 1) {
+        relaunch->batch_max /= 2;
+        return false;
+    }
+    return caller_hopeless(status) || status == HG_E_TOO_LARGE;
+}
+
 int batch_init(struct batch *batch, struct relaunch *relaunch, size_t size)
 {
     int status = caller_init(&batch->caller, &relaunch->loop, relaunch->options->servers);
@@ -258,7 +267,7 @@ static int check_command(const struct relaunch *relaunch)
 /* The loop is made; finish() is due whatever comes of it. */
 static int init_loop(struct relaunch *relaunch)
 {
-    size_t batch = (size_t)relaunch->options->batch;
+    size_t batch = relaunch->batch_max;
     relaunch->signals.user_data = relaunch;
     relaunch->signals.on_signal = on_signal;
     relaunch->signals.on_exit = on_exit_of;
@@ -344,6 +353,7 @@ int relaunch_command(const struct relaunch_options *options)
     }
     relaunch->options = options;
     relaunch->eager = 1;
+    relaunch->batch_max = (size_t)options->batch;
     relaunch->journal.fd = -1;
     relaunch->started_us = relaunch->synced_us = clock_monotonic_us();
     relaunch->drawn_us = relaunch->started_us;

@@ -2,6 +2,7 @@
 #include "check_main.h"
 #include "command.h"
 #include "daemon.h"
+#include "gate.h"
 
 #include <jansson.h>
 #include <signal.h>
@@ -343,6 +344,22 @@ START_TEST(test_a_controller_with_a_journal_dies_and_returns)
 }
 END_TEST
 
+START_TEST(test_batches_that_are_too_large_are_halved)
+{
+    static const char answer[] = "HTTP/1.1 413 Too Large\r\nContent-Type: application/problem+json\r\n"
+                                 "Content-Length: 60\r\nConnection: close\r\n\r\n"
+                                 "{\"type\":\"https://headgate.dev/problems/too-large\",\"title\":\"x\"}";
+    struct server canned;
+    char url[64];
+    canned_start(&canned, answer, sizeof(answer) - 1);
+    snprintf(url, sizeof(url), "http://127.0.0.1:%d", canned.port);
+    write_list(4, "");
+    ck_assert_int_eq(RUN("--fleet", "web", "--batch", "4", "--server", url, "--", "true"), 65);
+    server_stop(&canned);
+    ck_assert_int_eq(RUN("--fleet", "web", "--batch", "1", "--", "true"), 0);
+}
+END_TEST
+
 START_TEST(test_another_controller_takes_over)
 {
     struct server redis;
@@ -391,6 +408,7 @@ int main(void)
     tcase_add_test(tcase, test_lost_permits_end_no_command);
     tcase_add_test(tcase, test_a_freed_place_is_taken_soon);
     tcase_add_test(tcase, test_a_controller_with_a_journal_dies_and_returns);
+    tcase_add_test(tcase, test_batches_that_are_too_large_are_halved);
     tcase_add_test(tcase, test_another_controller_takes_over);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);
