@@ -101,7 +101,7 @@ void lead_decide(struct hg_engine *engine, size_t policy, int64_t now_us)
     line_plan(&slot->planner, &input, &slot->plan);
 }
 
-static void init_planner(struct policy_slot *slot)
+static void init_planner(struct policy_slot *slot, bool refit)
 {
     struct line_plan_input input = {
         .now_us = slot->snapshot.now_us,
@@ -110,7 +110,11 @@ static void init_planner(struct policy_slot *slot)
         .fleet_of = slot->fleet_of,
         .dependency_of = slot->dependency_of,
     };
-    line_planner_init(&slot->planner, &input);
+    if (refit) {
+        line_planner_refit(&slot->planner, &input);
+    } else {
+        line_planner_init(&slot->planner, &input);
+    }
 }
 
 static void init_dependency(struct policy_slot *slot, size_t d)
@@ -131,7 +135,7 @@ void lead_refit(struct policy_slot *slot)
             dependency_forget_fleets(&slot->dependencies[d]);
         }
     }
-    init_planner(slot);
+    init_planner(slot, true);
 }
 
 void lead_take_over(struct hg_engine *engine, size_t policy)
@@ -140,13 +144,10 @@ void lead_take_over(struct hg_engine *engine, size_t policy)
     for (size_t d = 0; d < slot->policy->dependency_count; d++) {
         init_dependency(slot, d);
     }
-    init_planner(slot);
+    init_planner(slot, false);
     slot->initialized = true;
     slot->notes_known = false;
     slot->recoveries_known = false;
-    if (!slot->probing && effect_add(engine, HG_EFFECT_START_PROBES, policy) != NULL) {
-        slot->probing = true;
-    }
 }
 
 /* Places called long ago that nobody came to take are dropped, a few at a time. Not while called ones are kept

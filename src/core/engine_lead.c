@@ -117,6 +117,9 @@ static void add_leader_ops(struct hg_engine *engine, size_t policy, int64_t now_
         slot->configure_due = true; /* the answer to CONFIGURE was lost */
         return;
     }
+    if (!slot->probing && effect_add(engine, HG_EFFECT_START_PROBES, policy) != NULL) {
+        slot->probing = true;
+    }
     if (slot->recoveries_known && slot->notes_known) {
         lead_decide(engine, policy, now_us);
         if ((op = group_add_own(slot, OWN_PLAN)) != NULL) {

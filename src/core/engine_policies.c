@@ -83,6 +83,16 @@ static int remap_leader(struct policy_slot *slot, const struct hg_policy *old, c
         }
     }
     free(kept);
+    struct line_planner_fleet fleets[HG_FLEETS_MAX];
+    memcpy(fleets, slot->planner.fleets, sizeof(fleets));
+    memset(slot->planner.fleets, 0, sizeof(slot->planner.fleets));
+    for (size_t f = 0; f < policy->fleet_count; f++) {
+        for (size_t o = 0; o < old->fleet_count; o++) {
+            if (strcmp(policy->fleets[f].name, old->fleets[o].name) == 0) {
+                slot->planner.fleets[f] = fleets[o];
+            }
+        }
+    }
     return 0;
 }
 
@@ -97,17 +107,15 @@ static void note_gone(struct policy_slot *slot, const struct hg_policy *old)
     }
 }
 
-static int replace(struct hg_engine *engine, struct policy_slot *slot, const struct hg_policy *policy)
+/* Does not fail: the old policy may be gone the moment after. */
+static void replace(struct hg_engine *engine, struct policy_slot *slot, const struct hg_policy *policy)
 {
     size_t index = 0;
     while (engine->slots[index] != slot) {
         index++;
     }
-    if (slot->policy != NULL && slot->initialized) {
-        int status = remap_leader(slot, slot->policy, policy);
-        if (status != 0) {
-            return status;
-        }
+    if (slot->policy != NULL && slot->initialized && remap_leader(slot, slot->policy, policy) != 0) {
+        lead_lose(engine, index, "no memory to carry over what it knows"); /* the store knows it too */
     }
     const struct hg_policy *old = slot->policy;
     slot->policy = policy;
@@ -129,9 +137,8 @@ static int replace(struct hg_engine *engine, struct policy_slot *slot, const str
     }
     if (slot->probing) {
         effect_add(engine, HG_EFFECT_STOP_PROBES, index);
-        effect_add(engine, HG_EFFECT_START_PROBES, index);
+        slot->probing = effect_add(engine, HG_EFFECT_START_PROBES, index) != NULL; /* if not, the next tick does */
     }
-    return 0;
 }
 
 static bool in_set(const struct hg_policy_set *set, const char *name)
@@ -161,8 +168,11 @@ int engine_on_policies(struct hg_engine *engine, const struct hg_policy_set *set
         if (slot == NULL) {
             slot = new_slot(engine, &set->policies[i], now_us);
         }
-        int replaced = slot == NULL ? HG_E_NOMEM : replace(engine, slot, &set->policies[i]);
-        status = status != 0 ? status : replaced;
+        if (slot == NULL) {
+            status = HG_E_NOMEM;
+        } else {
+            replace(engine, slot, &set->policies[i]);
+        }
     }
     for (size_t i = 0; i < engine->slot_count; i++) {
         engine_submit(engine, i, now_us);

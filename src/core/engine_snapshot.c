@@ -53,8 +53,23 @@ static void measure(struct policy_slot *slot)
     slot->observed.at_us = slot->snapshot.now_us;
 }
 
+/* What a forecast rests on is another: limits, phases, or which dependencies there are. */
+static bool limits_moved(const struct snapshot *old, const struct snapshot *snapshot)
+{
+    bool moved = old->dependency_count != snapshot->dependency_count;
+    for (size_t d = 0; d < snapshot->dependency_count && !moved; d++) {
+        const struct snapshot_dependency *a = &old->dependencies[d], *b = &snapshot->dependencies[d];
+        moved = a->window != b->window || a->in_flight_max != b->in_flight_max || a->rate_milli != b->rate_milli ||
+                a->phase != b->phase || a->paced != b->paced || a->pace_milli != b->pace_milli;
+    }
+    return moved;
+}
+
 void slot_take_snapshot(struct policy_slot *slot, const struct snapshot *snapshot, int64_t now_us)
 {
+    if (limits_moved(&slot->snapshot, snapshot)) {
+        slot->outlook_at_us = 0;
+    }
     slot->snapshot = *snapshot;
     slot->snapshot_at_us = now_us;
     slot->has_snapshot = true;
@@ -65,7 +80,6 @@ void slot_take_snapshot(struct policy_slot *slot, const struct snapshot *snapsho
             if (slot->phase_since_us[d] == 0 || phase != slot->phase_seen[d]) {
                 slot->phase_seen[d] = phase;
                 slot->phase_since_us[d] = snapshot->now_us;
-                slot->outlook_at_us = 0; /* foreseen under other limits */
             }
         }
     }

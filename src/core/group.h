@@ -29,6 +29,7 @@
 #define CLOCK_STEP_CAP_US  1000000 /* a step back freezes the store's clock for at most this long */
 #define STORE_GAP_US       INT64_C(3000000)  /* nobody spoke for longer: leases get RETURN_GRACE_US */
 #define RETURN_GRACE_US    INT64_C(30000000) /* at most the lease itself */
+#define SEEN_RETURN        (-1) /* seen_fence of a store that says it was away, however shortly */
 #define SPILLED_MODULUS    (INT64_C(1) << 50) /* where `spilled` begins anew: doubles hold it */
 #define REMEMBER_MIN_US    (INT64_C(600) * 1000000) /* outcomes are remembered for max(lease, this) */
 #define SWEEP_STEP         200  /* records looked at by one sweep operation */
@@ -281,7 +282,7 @@ struct snapshot {
 
 struct group {
     const char *policy;
-    int64_t seen_fence; /* highest fence this controller has seen: a store behind it has lost writes */
+    int64_t seen_fence; /* highest fence this controller has seen: a store behind it has lost writes; or SEEN_RETURN */
     size_t op_count;
     struct op ops[GROUP_OPS_MAX];
 };

@@ -66,6 +66,7 @@ void line_planner_init(struct line_planner *planner, const struct line_plan_inpu
             continue;
         }
         const struct snapshot_fleet *fleet = &input->snapshot->fleets[input->fleet_of[f]];
+        planner->fleets[f].known = true;
         planner->fleets[f].held = fleet->held;
         planner->fleets[f].recovered_before = fleet->recovered;
         for (size_t l = 0; l < LINE_COUNT; l++) {
@@ -76,6 +77,18 @@ void line_planner_init(struct line_planner *planner, const struct line_plan_inpu
     for (size_t d = 0; d < input->policy->dependency_count; d++) {
         if (input->dependency_of[d] >= 0) {
             planner->spilled[d] = input->snapshot->dependencies[input->dependency_of[d]].spilled;
+        }
+    }
+}
+
+void line_planner_refit(struct line_planner *planner, const struct line_plan_input *input)
+{
+    struct line_planner before = *planner;
+    line_planner_init(planner, input);
+    for (size_t f = 0; f < input->policy->fleet_count; f++) {
+        if (before.fleets[f].known && input->fleet_of[f] >= 0) {
+            memcpy(before.fleets[f].lines, planner->fleets[f].lines, sizeof(before.fleets[f].lines));
+            planner->fleets[f] = before.fleets[f];
         }
     }
 }

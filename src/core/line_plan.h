@@ -24,6 +24,7 @@ struct line_planner_line {
 };
 
 struct line_planner_fleet {
+    bool known; /* its lines were taken over: what follows may be carried over a reload */
     struct line_planner_line lines[LINE_COUNT];
     double virtual_time; /* seconds of the dominant dependency, by weight */
     bool active;
@@ -54,6 +55,9 @@ struct line_plan_input {
 
 /* Takes over what an earlier leader planned. */
 void line_planner_init(struct line_planner *planner, const struct line_plan_input *input);
+
+/* After a reload: the same, but who waits for whom, since when, and what each was charged, goes on. */
+void line_planner_refit(struct line_planner *planner, const struct line_plan_input *input);
 
 /* Fills in the fleets of `plan`, in the policy's order. */
 void line_plan(struct line_planner *planner, const struct line_plan_input *input, struct plan *plan);

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #define RESIGN_MS     500 /* for the last group, which gives up the leader lock */
@@ -190,6 +191,17 @@ static void start_handles(struct daemon *daemon)
     daemon->reload_timer.data = daemon;
 }
 
+/* As many files as we are allowed: every connection is one. */
+static void allow_files(void)
+{
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files.rlim_max) {
+        rlim_t wanted = HTTP_CONNECTIONS_MAX + HTTP_FILES_KEPT;
+        files.rlim_cur = files.rlim_cur > wanted ? files.rlim_cur : files.rlim_max < wanted ? files.rlim_max : wanted;
+        (void)setrlimit(RLIMIT_NOFILE, &files);
+    }
+}
+
 static int fail(const char *what, const char *error, int status)
 {
     fprintf(stderr, "headgate serve: %s: %s\n", what, error[0] != '\0' ? error : hg_strerror(status));
@@ -225,6 +237,7 @@ int daemon_run(const struct daemon_options *options)
     memset(&daemon, 0, sizeof(daemon));
     daemon.options = options;
     log_init(options->json_log);
+    allow_files();
     name_controller(&daemon);
     int status = load(&daemon, &daemon.host.set);
     if (status != 0) {

@@ -35,7 +35,7 @@ static void write_server(struct metrics_text *text, const struct host *host)
     } list[] = {
         {"headgate_http_requests_total", "counter", "HTTP requests.", counters->requests},
         {"headgate_http_connections", "gauge", "Connections open.", counters->connections},
-        {"headgate_http_connections_over_total", "counter", "Times the connection limit was reached.",
+        {"headgate_http_connections_over_total", "counter", "Silent connections closed to make room.",
          counters->connections_over},
         {"headgate_http_bodies_over_total", "counter", "Bodies refused for their size.",
          counters->bodies_over},

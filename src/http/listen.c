@@ -9,6 +9,7 @@
 #include <netinet/tcp.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -62,7 +63,7 @@ static bool split(const char *listen, char *host, size_t host_size, const char *
 {
     const char *colon = strrchr(listen, ':');
     if (colon == NULL || colon[1] == '\0' || strspn(colon + 1, "0123456789") != strlen(colon + 1) ||
-        strlen(colon + 1) > 5) {
+        strlen(colon + 1) > 5 || strtol(colon + 1, NULL, 10) > 65535) {
         return false;
     }
     bool brackets = listen[0] == '[' && colon > listen && colon[-1] == ']';

@@ -1,6 +1,8 @@
 #include "http/server.h"
 
 #include "headgate/errors.h"
+#include "http/connections.h"
+#include "http/headers.h"
 #include "http/http_json.h"
 #include "http/listen.h"
 
@@ -8,15 +10,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
-#define URI_MAX (2 * HTTP_PATH_MAX)
+#define SWEEP_MS 5000
 
 struct http_exchange {
     struct http_exchange *next; /* among the suspended */
     struct http_exchange **at;
     struct http_server *server;
     struct MHD_Connection *connection;
+    struct http_connection *place; /* NULL without memory for one */
     struct MHD_Response *response; /* set by http_respond() */
     int status;
     bool begun; /* headers were looked at */
@@ -41,6 +45,9 @@ struct http_server {
     int fd;
     uv_poll_t poll;
     uv_timer_t timer;
+    uv_timer_t sweep;
+    struct http_connections connections;
+    size_t connections_max;
     bool running; /* inside MHD_run */
     bool closing;
     struct http_exchange *suspended;
@@ -127,6 +134,7 @@ void http_respond(struct http_exchange *exchange, const struct http_response *re
         }
         server->counters.suspended--;
         server->counters.clients_gone += http_client_gone(exchange);
+        connections_touch(&server->connections, exchange->place, false, uv_now(server->options.loop));
         MHD_resume_connection(exchange->connection);
         pump_soon(server);
     }
@@ -150,7 +158,8 @@ static enum MHD_Result refuse(struct http_exchange *exchange, int status)
         const char *detail;
     } texts[] = {
         {400, "malformed", "The request cannot be understood",
-         "Send either Content-Length or Transfer-Encoding, not both, and a path without NUL bytes."},
+         "Send one Content-Length or \"Transfer-Encoding: chunked\", header names without blanks, and a path "
+         "without NUL bytes."},
         {413, "too-large", "The body is too large", "A body has at most 4 MiB; split the batch."},
         {414, "uri-too-long", "The path is too long", "A path with its query has at most 1024 bytes."},
         {503, "overload", "Too many requests are under way", "Ask again after Retry-After."},
@@ -185,6 +194,9 @@ static void *uri_cb(void *user_data, const char *uri, struct MHD_Connection *con
     }
     exchange->server = server;
     exchange->connection = connection;
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    exchange->place = info == NULL ? NULL : info->socket_context;
+    connections_touch(&server->connections, exchange->place, false, uv_now(server->options.loop));
     exchange->uri_long = strlen(uri) > HTTP_PATH_MAX;
     exchange->uri_bad = strstr(uri, "%00") != NULL;
     const char *query = strchr(uri, '?');
@@ -217,18 +229,10 @@ static void completed_cb(void *user_data, struct MHD_Connection *connection, voi
 /* Headers are there, the body is not. 0, or a status to refuse with at once. */
 static int look_at_headers(struct http_exchange *exchange)
 {
-    const char *length = http_request_header(exchange, "Content-Length");
-    const char *encoding = http_request_header(exchange, "Transfer-Encoding");
     if (exchange->uri_long) {
         return 414;
     }
-    if (exchange->uri_bad || (length != NULL && encoding != NULL)) {
-        return 400;
-    }
-    if (length != NULL && strtoull(length, NULL, 10) > HTTP_BODY_MAX) {
-        return 413;
-    }
-    return 0;
+    return exchange->uri_bad ? 400 : headers_check(exchange->connection, HTTP_BODY_MAX);
 }
 
 static void read_body(struct http_exchange *exchange, const char *data, size_t size)
@@ -246,8 +250,8 @@ static void read_body(struct http_exchange *exchange, const char *data, size_t s
         while (capacity < exchange->body_size + size + 1) {
             capacity *= 2;
         }
-        char *grown =
-            server->body_bytes + capacity > HTTP_BODIES_MAX ? NULL : realloc(exchange->body, capacity);
+        bool over = server->body_bytes + capacity > HTTP_BODIES_MAX && capacity > HTTP_BODY_SMALL;
+        char *grown = over ? NULL : realloc(exchange->body, capacity);
         if (grown == NULL) {
             exchange->refusal = 503;
             return;
@@ -281,6 +285,7 @@ static enum MHD_Result handle(struct http_exchange *exchange, const char *method
     }
     server->suspended = exchange;
     server->counters.suspended++;
+    connections_touch(&server->connections, exchange->place, true, uv_now(server->options.loop));
     MHD_suspend_connection(exchange->connection);
     return MHD_YES;
 }
@@ -321,18 +326,46 @@ static void connection_cb(void *user_data, struct MHD_Connection *connection, vo
                           enum MHD_ConnectionNotificationCode code)
 {
     struct http_server *server = user_data;
-    (void)connection;
-    (void)cls;
-    server->counters.connections += code == MHD_CONNECTION_NOTIFY_STARTED ? 1 : -1;
-    server->counters.connections_over +=
-        code == MHD_CONNECTION_NOTIFY_STARTED && server->counters.connections >= HTTP_CONNECTIONS_MAX;
+    if (code != MHD_CONNECTION_NOTIFY_STARTED) {
+        connections_remove(&server->connections, *cls);
+        *cls = NULL;
+    } else {
+        const union MHD_ConnectionInfo *info =
+            MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+        if (server->connections.count + HTTP_CONNECTIONS_ROOM >= server->connections_max) {
+            connections_make_room(&server->connections);
+        }
+        *cls = connections_add(&server->connections, info->connect_fd, uv_now(server->options.loop));
+    }
+    server->counters.connections = (int64_t)server->connections.count;
+    server->counters.connections_over = server->connections.pushed_out;
+}
+
+static void sweep_cb(uv_timer_t *timer)
+{
+    struct http_server *server = timer->data;
+    uint64_t now_ms = uv_now(server->options.loop);
+    connections_sweep(&server->connections, now_ms > HTTP_REQUEST_S * 1000 ? now_ms - HTTP_REQUEST_S * 1000 : 0);
+    server->counters.connections_over = server->connections.pushed_out;
+}
+
+/* Every connection is a file: a bound above what the process may open would be none. */
+static size_t connections_max(void)
+{
+    struct rlimit files;
+    size_t least = 2 * HTTP_CONNECTIONS_ROOM, most = HTTP_CONNECTIONS_MAX;
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur == RLIM_INFINITY ||
+        files.rlim_cur >= most + HTTP_FILES_KEPT) {
+        return most;
+    }
+    return files.rlim_cur < least + HTTP_FILES_KEPT ? least : files.rlim_cur - HTTP_FILES_KEPT;
 }
 
 static int start_daemon(struct http_server *server)
 {
     server->daemon = MHD_start_daemon(
         MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, access_cb, server, MHD_OPTION_LISTEN_SOCKET,
-        server->fd, MHD_OPTION_CONNECTION_LIMIT, (unsigned int)HTTP_CONNECTIONS_MAX,
+        server->fd, MHD_OPTION_CONNECTION_LIMIT, (unsigned int)server->connections_max,
         MHD_OPTION_CONNECTION_TIMEOUT, (unsigned int)HTTP_IDLE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
         (size_t)HTTP_CONNECTION_POOL, MHD_OPTION_URI_LOG_CALLBACK, uri_cb, server,
         MHD_OPTION_NOTIFY_COMPLETED, completed_cb, server, MHD_OPTION_NOTIFY_CONNECTION, connection_cb,
@@ -348,6 +381,7 @@ int http_server_create(const struct http_options *options, struct http_server **
         return HG_E_NOMEM;
     }
     server->options = *options;
+    server->connections_max = connections_max();
     int status = listen_open(options->listen, &server->fd, server->address, ret_error, error_size);
     if (status == 0 && (status = start_daemon(server)) != 0) {
         snprintf(ret_error, error_size, "the HTTP server does not start");
@@ -362,7 +396,10 @@ int http_server_create(const struct http_options *options, struct http_server **
     server->poll.data = server;
     uv_timer_init(options->loop, &server->timer);
     server->timer.data = server;
-    server->open_handles = 2;
+    uv_timer_init(options->loop, &server->sweep);
+    server->sweep.data = server;
+    uv_timer_start(&server->sweep, sweep_cb, SWEEP_MS, SWEEP_MS);
+    server->open_handles = 3;
     uv_poll_start(&server->poll, UV_READABLE, poll_cb);
     pump_soon(server);
     *ret_server = server;
@@ -420,4 +457,5 @@ void http_server_destroy(struct http_server *server, void (*on_closed)(void *use
     }
     uv_close((uv_handle_t *)&server->poll, closed_cb);
     uv_close((uv_handle_t *)&server->timer, closed_cb);
+    uv_close((uv_handle_t *)&server->sweep, closed_cb);
 }

@@ -15,10 +15,14 @@
 #include <stdint.h>
 #include <uv.h>
 
-#define HTTP_CONNECTIONS_MAX 4096
+#define HTTP_CONNECTIONS_MAX 4096 /* fewer where the process may not open so many files */
+#define HTTP_CONNECTIONS_ROOM 256 /* kept free: the longest silent connection makes room for a new one */
+#define HTTP_FILES_KEPT      128  /* descriptors for everything else */
+#define HTTP_REQUEST_S       60   /* a request that has not come whole after so long is cut off */
 #define HTTP_CONNECTION_POOL 8192 /* bytes libmicrohttpd may use for a connection: bounds all headers */
 #define HTTP_BODY_MAX        (4 * 1024 * 1024)
 #define HTTP_BODIES_MAX      (64 * 1024 * 1024) /* bytes of all bodies being read at once */
+#define HTTP_BODY_SMALL      4096 /* bodies up to here are always read: slow large ones must not keep them out */
 #define HTTP_PATH_MAX        1024
 #define HTTP_IDLE_S          30 /* a connection silent for so long is closed */
 
@@ -60,7 +64,7 @@ struct http_options {
 struct http_counters {
     int64_t requests;
     int64_t connections;      /* open now */
-    int64_t connections_over; /* refused for HTTP_CONNECTIONS_MAX */
+    int64_t connections_over; /* silent ones pushed out to make room, or cut off after HTTP_REQUEST_S */
     int64_t bodies_over;      /* refused for HTTP_BODY_MAX or HTTP_BODIES_MAX */
     int64_t malformed;        /* answered 4xx here */
     int64_t suspended;        /* waiting for http_respond() now */

@@ -366,36 +366,51 @@ static void hello_cb(uv_timer_t *timer)
                                           : "journaled", 0);
 }
 
-/* What the last record said may have been acknowledged and is gone: every policy learns what is in flight. */
-static int note_lost_tail(struct journal_store *store)
+/* One group without operations, for a policy, at start: applied, and put into the batch. */
+static int note(struct journal_store *store, struct shelf *shelf, struct group *group, int64_t seen_fence)
+{
+    char *data = NULL;
+    size_t size = 0;
+    int64_t raw_us = now_us(store);
+    group->seen_fence = seen_fence;
+    int status = group_encode(group, raw_us, &data, &size);
+    if (status == 0) {
+        status = journal_append(&store->batch, JOURNAL_GROUP, shelf->policy, data, size);
+        state_apply(shelf->state, raw_us, group, &store->reply);
+        group_reply_clear(&store->reply);
+    }
+    free(data);
+    return status;
+}
+
+/* Every policy is told that the store was away, so that no lease runs out at once that nobody could renew; and, where the last
+ * record may have been acknowledged and is gone, that writes were lost. */
+static int note_return(struct journal_store *store, char *ret_error, size_t error_size)
 {
     struct group *group = calloc(1, sizeof(*group));
-    struct group_reply *reply = calloc(1, sizeof(*reply));
-    int status = group == NULL || reply == NULL ? HG_E_NOMEM : 0;
-    store->batch.last_seq = store->batch.durable_seq = store->files.seq;
+    int status = group == NULL ? HG_E_NOMEM : 0;
+    begin_batch(store);
     for (size_t i = 0; i < store->shelves.count && status == 0; i++) {
         struct shelf *shelf = &store->shelves.list[i];
-        char *data = NULL;
-        size_t size = 0;
-        int64_t raw_us = now_us(store);
-        group->seen_fence = state_fence(shelf->state) + 1;
-        status = group_encode(group, raw_us, &data, &size);
-        if (status == 0) {
-            status = journal_append(&store->batch, JOURNAL_GROUP, shelf->policy, data, size);
-            state_apply(shelf->state, raw_us, group, reply);
-            group_reply_clear(reply);
+        if (store->files.lost_tail) {
+            status = note(store, shelf, group, state_fence(shelf->state) + 1);
         }
-        free(data);
+        if (status == 0) {
+            status = note(store, shelf, group, SEEN_RETURN);
+        }
     }
     free(group);
-    free(reply);
-    int error = status == 0 ? journal_write(store->files.fd, store->files.size, &store->batch) : 0;
-    if (status == 0 && error == 0) {
+    if (status == 0 && store->batch.size > 0) {
+        int error = journal_write(store->files.fd, store->files.size, &store->batch);
+        if (error != 0) {
+            snprintf(ret_error, error_size, "%s: its journal cannot be written: %s", store->dir, strerror(error));
+            return journal_status_of(error) == HG_E_STORE_FULL ? HG_E_STORE_FULL : HG_E_IO;
+        }
         store->files.size += (int64_t)store->batch.size;
         store->files.seq = store->batch.last_seq;
+        store->batch.size = 0;
     }
-    store->batch.size = 0;
-    return error != 0 ? journal_status_of(error) : status;
+    return status;
 }
 
 static void free_all(struct journal_store *store)
@@ -423,9 +438,10 @@ static int journal_create(const struct store_options *options, struct store **re
     store->options.url = NULL;
     store->dir = copy;
     store->compaction.fd = -1;
+    store->files = (struct journal_files){.dir_fd = -1, .lock_fd = -1, .fd = -1};
     int status = journal_open(dir, &store->shelves, &store->files, ret_error, error_size);
-    if (status == 0 && store->files.lost_tail) {
-        status = note_lost_tail(store);
+    if (status == 0) {
+        status = note_return(store, ret_error, error_size);
     }
     if (status != 0) {
         free_all(store);

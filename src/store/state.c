@@ -57,6 +57,9 @@ static void read_clock(struct state *state, int64_t raw_now_us)
 
 static void notice_lost_writes(struct state *state, int64_t seen_fence)
 {
+    if (seen_fence == SEEN_RETURN) {
+        state->returned_us = state->now_us;
+    }
     if (seen_fence > state->fence) {
         state->epoch++;
         state->fence = seen_fence;

@@ -48,15 +48,31 @@ static void begin(uint64_t seed)
     random_begin(&stream, seed, crowded, !crowded || embedded_only(seed));
 }
 
+/* A journaled store that returns says so to its state: the others are told the same, then all are equal again. */
+static void restart(size_t w)
+{
+    static struct group returned = {.seen_fence = SEEN_RETURN};
+    world_restart(&worlds[w]);
+    for (size_t other = 0; w == WORLD_JOURNAL && other < world_count; other++) {
+        if (other != w) {
+            (void)world_group(&worlds[other], &returned);
+        }
+    }
+}
+
 /* False at the first difference. Draws of its own decide about restarts, so that they do not change the stream. */
 static bool run_group(int number, struct rng *restarts, char *why, size_t size)
 {
     for (size_t w = 0; w < world_count; w++) {
+        worlds[w].clock_us = stream.clock_us;
+    }
+    for (size_t w = 0; w < world_count; w++) {
         int64_t every = w == WORLD_JOURNAL ? 12 : 80;
         if (number > 0 && rng_between(restarts, 1, every) == 1) {
-            world_restart(&worlds[w]);
+            restart(w);
         }
-        worlds[w].clock_us = stream.clock_us;
+    }
+    for (size_t w = 0; w < world_count; w++) {
         (void)world_group(&worlds[w], &group);
     }
     for (size_t w = 1; w < world_count; w++) {

@@ -43,7 +43,7 @@ static void run_until(const bool *flag, int wanted_status)
     int64_t end_ms = server_now_ms() + GIVE_UP_MS;
     while (flag != NULL ? !*flag : state_status != wanted_status) {
         ck_assert_msg(server_now_ms() < end_ms, "no answer in %d ms", GIVE_UP_MS);
-        uv_run(&loop, UV_RUN_NOWAIT);
+        uv_run(&loop, UV_RUN_ONCE);
     }
 }
 
@@ -122,41 +122,6 @@ static void configure(void)
     ck_assert_int_eq(one((struct op){.kind = OP_PLAN, .plan = &plan})->status, 0);
 }
 
-START_TEST(test_life_of_a_permit)
-{
-    struct server redis;
-    ck_assert_int_eq(server_start_redis(&redis, NULL), 0);
-    open_store(redis.port);
-    ck_assert_int_eq(store->ops->submit(store, &group, on_reply, NULL), HG_E_STORE_AWAY);
-    run_until(NULL, 0);
-    configure();
-    const struct op_reply *reply = one(about(OP_ACQUIRE, "a"));
-    ck_assert_int_eq(reply->state, INSTANCE_GRANTED);
-    ck_assert_int_eq(reply->fence, clock_us);
-    int64_t fence = reply->fence;
-    ck_assert(one(about(OP_ACQUIRE, "a"))->already);
-    ck_assert_int_eq(one(about(OP_ACQUIRE, "b"))->state, INSTANCE_GRANTED);
-    reply = one(about(OP_ACQUIRE, "c"));
-    ck_assert_int_eq(reply->state, INSTANCE_WAITING);
-    ck_assert_int_eq(reply->limit, LIMIT_RATE);
-    ck_assert_int_eq(reply->wait_us, 1000000);
-    ck_assert_int_eq(one(about(OP_ACQUIRE, "d"))->limit, LIMIT_LINE);
-    struct op done = about(OP_COMPLETE, "a");
-    done.fence = fence;
-    ck_assert_int_eq(one(done)->state, INSTANCE_DONE);
-    ck_assert(one(done)->already);
-    clock_us += 1000000;
-    reply = one(about(OP_GET, "b"));
-    ck_assert_int_eq(reply->state, INSTANCE_BACKOFF);
-    ck_assert_int_eq(reply->outcome, OUTCOME_EXPIRED);
-    ck_assert_int_eq(one(about(OP_ACQUIRE, "c"))->state, INSTANCE_GRANTED);
-    ck_assert_int_eq(last.snapshot.dependencies[0].in_flight, 1);
-    ck_assert_int_eq(last.snapshot.dependencies[0].cohorts[0].recovered, 1);
-    close_store();
-    server_stop(&redis);
-}
-END_TEST
-
 START_TEST(test_forgotten_script_is_sent_again)
 {
     struct server redis;
@@ -198,6 +163,33 @@ START_TEST(test_redis_goes_away)
     run_until(NULL, HG_E_STORE_AWAY);
     ck_assert_int_eq(store->ops->submit(store, &group, on_reply, NULL), HG_E_STORE_AWAY);
     close_store();
+}
+END_TEST
+
+/* Away, refused at once, back: the store comes back by itself, and what it then finds is an empty Redis. */
+START_TEST(test_redis_comes_back)
+{
+    struct server redis;
+    char program[256], port_text[16];
+    ck_assert_int_eq(server_start_redis(&redis, NULL), 0);
+    int port = redis.port;
+    open_store(port);
+    run_until(NULL, 0);
+    configure();
+    server_stop(&redis);
+    run_until(NULL, HG_E_STORE_AWAY);
+    for (int64_t end_ms = server_now_ms() + 300; server_now_ms() < end_ms;) { /* several refused attempts */
+        uv_run(&loop, UV_RUN_ONCE);
+        ck_assert_int_eq(store->ops->submit(store, &group, on_reply, NULL), HG_E_STORE_AWAY);
+    }
+    ck_assert(server_find_program("redis-server", program, sizeof(program)));
+    snprintf(port_text, sizeof(port_text), "%d", port);
+    const char *const argv[] = {program, "--port", port_text, "--bind", "127.0.0.1", "--save", "", NULL};
+    ck_assert_int_eq(server_start(&redis, argv, port), 0);
+    run_until(NULL, 0);
+    ck_assert_int_eq(one(about(OP_ACQUIRE, "a"))->status, HG_E_NOT_READY);
+    close_store();
+    server_stop(&redis);
 }
 END_TEST
 
@@ -258,10 +250,10 @@ int main(void)
     Suite *suite = suite_create("store_redis");
     TCase *tcase = tcase_create("store_redis");
     tcase_set_timeout(tcase, 60);
-    tcase_add_test(tcase, test_life_of_a_permit);
     tcase_add_test(tcase, test_forgotten_script_is_sent_again);
     tcase_add_test(tcase, test_evicting_redis_is_refused);
     tcase_add_test(tcase, test_redis_goes_away);
+    tcase_add_test(tcase, test_redis_comes_back);
     tcase_add_test(tcase, test_memory_of_the_waiting);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);

@@ -19,6 +19,13 @@ void __wrap_free(void *old);
 
 static bool inside;
 static int64_t bytes;
+static unsigned fail_every;
+static unsigned asked;
+
+static bool fails(void)
+{
+    return inside && fail_every > 0 && ++asked % fail_every == 0;
+}
 
 static void *count(void *block)
 {
@@ -55,18 +62,27 @@ void held_reset(void)
     bytes = 0;
 }
 
+void held_fail(unsigned every)
+{
+    fail_every = every;
+    asked = 0;
+}
+
 void *__wrap_malloc(size_t size)
 {
-    return count(__real_malloc(size));
+    return fails() ? NULL : count(__real_malloc(size));
 }
 
 void *__wrap_calloc(size_t number, size_t size)
 {
-    return count(__real_calloc(number, size));
+    return fails() ? NULL : count(__real_calloc(number, size));
 }
 
 void *__wrap_realloc(void *old, size_t size)
 {
+    if (fails()) {
+        return NULL;
+    }
     int64_t before = inside && old != NULL ? (int64_t)malloc_usable_size(old) : 0;
     void *block = __real_realloc(old, size);
     if (inside && block != NULL) {
@@ -77,12 +93,12 @@ void *__wrap_realloc(void *old, size_t size)
 
 char *__wrap_strdup(const char *text)
 {
-    return count(__real_strdup(text));
+    return fails() ? NULL : count(__real_strdup(text));
 }
 
 char *__wrap_strndup(const char *text, size_t size)
 {
-    return count(__real_strndup(text, size));
+    return fails() ? NULL : count(__real_strndup(text, size));
 }
 
 void __wrap_free(void *old)

@@ -10,4 +10,7 @@ void held_leave(void);
 int64_t held_bytes(void);
 void held_reset(void);
 
+/* From now on every `every`th allocation inside fails; 0: none does. */
+void held_fail(unsigned every);
+
 #endif

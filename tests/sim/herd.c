@@ -4,9 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NET_US INT64_C(20000) /* up to so long from a client to a controller */
+#define NET_US     INT64_C(20000) /* up to so long from a client to a controller */
+#define TIMEOUT_US INT64_C(10000000) /* no answer for so long: asks another controller */
 
-enum tag { TAG_ASK, TAG_REPORT };
+enum tag { TAG_ASK, TAG_REPORT, TAG_ASK_TIMEOUT, TAG_REPORT_TIMEOUT };
 enum item { ITEM_ASK, ITEM_REPORT };
 
 static bool chance(struct herds *herds, int64_t permille)
@@ -25,38 +26,53 @@ static size_t controller_of(const struct world *world, uint64_t id)
     return 0;
 }
 
+static void request(struct world *world, uint64_t id, struct member *member, const struct hg_request *what, int timeout)
+{
+    member->waits_us = world->now_us;
+    (void)world_request(world, controller_of(world, id), what);
+    if (member->waits_us != 0) {
+        world_at(world, world->now_us + TIMEOUT_US, id, timeout);
+    }
+}
+
 static void ask(struct herds *herds, struct world *world, uint64_t id)
 {
     struct member *member = &herds->members[id];
-    struct hg_request request = {.id = id, .item = ITEM_ASK, .ticket = member->ticket, .may_hold = true};
-    request.op.kind = OP_ACQUIRE;
-    request.op.fleet = herds->options[member->herd].fleet;
-    request.op.instance = member->name;
+    struct hg_request what = {.id = id, .item = ITEM_ASK, .ticket = member->ticket, .may_hold = true};
+    what.op.kind = OP_ACQUIRE;
+    what.op.fleet = herds->options[member->herd].fleet;
+    what.op.instance = member->name;
     member->asks++;
     member->first_us = member->first_us == 0 ? world->now_us : member->first_us;
-    (void)world_request(world, controller_of(world, id), &request);
+    request(world, id, member, &what, TAG_ASK_TIMEOUT);
 }
 
 static void report(struct herds *herds, struct world *world, uint64_t id)
 {
     struct member *member = &herds->members[id];
     bool failed = herds->down || chance(herds, herds->options[member->herd].fail_permille);
-    struct hg_request request = {.id = id, .item = ITEM_REPORT};
-    request.op.kind = OP_COMPLETE;
-    request.op.fleet = herds->options[member->herd].fleet;
-    request.op.instance = member->name;
-    request.op.fence = member->fence;
-    request.op.outcome = failed ? OUTCOME_FAILED : OUTCOME_RECOVERED;
-    request.op.reason = failed ? "did not start" : "";
-    (void)world_request(world, controller_of(world, id), &request);
+    struct hg_request what = {.id = id, .item = ITEM_REPORT};
+    what.op.kind = OP_COMPLETE;
+    what.op.fleet = herds->options[member->herd].fleet;
+    what.op.instance = member->name;
+    what.op.fence = member->fence;
+    what.op.outcome = failed ? OUTCOME_FAILED : OUTCOME_RECOVERED;
+    what.op.reason = failed ? "did not start" : "";
+    request(world, id, member, &what, TAG_REPORT_TIMEOUT);
 }
 
 static void on_timer(void *user_data, struct world *world, uint64_t id, int tag)
 {
-    if (tag == TAG_ASK) {
-        ask(user_data, world, id);
+    struct herds *herds = user_data;
+    bool timeout = tag == TAG_ASK_TIMEOUT || tag == TAG_REPORT_TIMEOUT;
+    int64_t waits_us = herds->members[id].waits_us;
+    if (timeout && (waits_us == 0 || world->now_us - waits_us < TIMEOUT_US)) {
+        return;
+    }
+    if (tag == TAG_ASK || tag == TAG_ASK_TIMEOUT) {
+        ask(herds, world, id);
     } else {
-        report(user_data, world, id);
+        report(herds, world, id);
     }
 }
 
@@ -64,7 +80,6 @@ static void ask_again(struct herds *herds, struct world *world, uint64_t id, int
 {
     struct member *member = &herds->members[id];
     const struct herd_options *options = &herds->options[member->herd];
-    member->told_us = world->now_us + after_us;
     int64_t sleep_us = options->poll_us > 0 ? options->poll_us : after_us;
     sleep_us += member->late ? rng_between(&herds->rng, 0, options->late_us) : 0;
     world_at(world, world->now_us + sleep_us + rng_between(&herds->rng, 0, NET_US), id, TAG_ASK);
@@ -110,10 +125,14 @@ static void on_ask_answer(struct herds *herds, struct world *world, uint64_t id,
 static void on_answer(void *user_data, struct world *world, uint64_t id, uint32_t item, const struct hg_answer *answer)
 {
     struct herds *herds = user_data;
+    if (item > ITEM_REPORT) {
+        return; /* somebody else's question */
+    }
     struct member *member = &herds->members[id];
+    member->waits_us = 0;
     if (item == ITEM_ASK) {
         on_ask_answer(herds, world, id, answer);
-    } else if (answer->status == HG_E_STORE_AWAY || answer->status == HG_E_OVERLOAD) {
+    } else if (answer->status != 0 && hg_error_http_status(answer->status) == 503) {
         world_at(world, world->now_us + answer->retry_after_us, id, TAG_REPORT);
     } else if (answer->status == 0 && answer->state == INSTANCE_DONE) {
         member->state = MEMBER_BACK;

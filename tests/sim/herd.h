@@ -35,7 +35,7 @@ struct member {
     int64_t first_us;      /* first ask and first grant, by the controllers' clock */
     int64_t granted_us;
     int64_t order;         /* how many were granted before it */
-    int64_t told_us;       /* when it was told to come again, last */
+    int64_t waits_us;      /* for an answer since; 0: it does not */
     int64_t fence;
 };
 

@@ -32,6 +32,7 @@ struct row {
     struct herd_options herd;
     int64_t span_us;     /* measured over so long from the release; 0: until the last one of those who come is granted */
     int64_t closed_us;   /* the dependency is down so long, from the release */
+    int64_t doubled_us;  /* an operator doubles the rate so long after the release; 0: no */
     double asks_max;     /* promised; 0: nothing is */
     double used_min;     /* share of the tokens, until 99 % of those who come are granted */
 };
@@ -117,8 +118,12 @@ static void tally_tokens(const struct world *world, const struct row *row, int64
     bool by_window = window < rate;
     double burst = (double)(by_window ? row->in_flight : row->burst), closed_s = (double)row->closed_us / 1e6;
     rate = by_window ? window : rate;
-    result->used = (double)last / (burst + rate * (result->wait_s - closed_s));
+    double doubled_s = row->doubled_us > 0 ? (double)row->doubled_us / 1e6 : result->wait_s;
+    result->used = (double)last / (burst + rate * (2 * result->wait_s - doubled_s - closed_s));
     result->ideal_s = ((double)last - burst) / rate + closed_s;
+    if (result->ideal_s > doubled_s && row->doubled_us > 0) {
+        result->ideal_s = doubled_s + (result->ideal_s - doubled_s) / 2;
+    }
 }
 
 static void write_policy(const struct row *row, char *text)
@@ -129,6 +134,15 @@ static void write_policy(const struct row *row, char *text)
              "\"fleets\":{\"web\":{\"size\":%zu,\"needs\":{\"db\":1},\"lease\":\"2m\"}}}",
              row->limiter, row->closed_us > 0 ? "\"probes\":[{\"tcp\":\"h:1\"}]," : "",
              (double)row->rate_milli / 1000, (long long)row->burst, (long long)row->in_flight, row->herd.count);
+}
+
+static void double_the_rate(struct world *world, const struct row *row)
+{
+    char value[64];
+    snprintf(value, sizeof(value), "rate_milli=%lld at_us=1 reason=it can", (long long)(2 * row->rate_milli));
+    struct hg_request request = {.item = 99};
+    request.op = (struct op){.kind = OP_NOTE_PUT, .key = "override/d/db/limit", .value = value, .until_us = TIME_NEVER_US};
+    (void)world_request(world, 0, &request);
 }
 
 static struct result measure(const struct row *row)
@@ -152,6 +166,10 @@ static struct result measure(const struct row *row)
         world_run(world, from_us + row->closed_us);
         world_probe(world, 0, true, "answers");
     }
+    if (row->doubled_us > 0) {
+        world_run(world, from_us + row->doubled_us);
+        double_the_rate(world, row);
+    }
     if (row->span_us > 0) {
         world_run(world, from_us + row->span_us);
     } else {
@@ -163,7 +181,7 @@ static struct result measure(const struct row *row)
     tally_asks(&herds, &result);
     tally_order(&herds, (double)row->rate_milli / 1000, &result);
     tally_tokens(world, row, from_us, &result);
-    result.excess = world_excess(world, row->rate_milli, row->burst);
+    result.excess = world_excess(world, row->doubled_us > 0 ? 2 * row->rate_milli : row->rate_milli, row->burst);
     result.peak = world->in_flight_peak[0];
     result.held = world->held_peak - before;
     result.left = herds_left(&herds);
@@ -261,6 +279,15 @@ static void variants(bool all)
     row.in_flight = 200;
     row.asks_max = 6;
     (void)run_row(&row);
+    row.limiter = "fixed";
+    row.in_flight = 10000;
+    row.herd = crowd(20000);
+    row.used_min = 0;
+    row.name = "10 min, the rate doubled at 2 min";
+    row.doubled_us = 120 * WORLD_SECOND;
+    (void)run_row(&row);
+    row.doubled_us = 0;
+    row.used_min = 0.95;
     if (all) {
         row.name = "5,000 at 0.5/s";
         row.asks_max = 7;
@@ -290,6 +317,57 @@ static void hammer(void)
     (void)run_row(&row);
 }
 
+static double log_between(struct rng *rng, double low, double high)
+{
+    return low * exp(log(high / low) * (double)rng_between(rng, 0, 1000) / 1000);
+}
+
+static struct row random_row(struct rng *rng, char *name, size_t size)
+{
+    double clients = log_between(rng, 50, 20000), wait_s = log_between(rng, 20, 10800), rate = clients / wait_s;
+    double work_s = log_between(rng, 0.3, 30), window = rate * work_s * (double)rng_between(rng, 5, 40) / 10;
+    bool ramps = rng_between(rng, 0, 2) == 0;
+    struct row row = {.name = name, .controllers = (size_t)rng_between(rng, 1, 3),
+                      .rate_milli = (int64_t)(rate * 1000) + 1, .burst = (int64_t)(rate * 0.2) + rng_between(rng, 2, 20),
+                      .in_flight = (int64_t)window + 3, .limiter = ramps ? "slow-start" : "fixed",
+                      .herd = crowd((size_t)clients)};
+    row.herd.work_min_us = (int64_t)(work_s * 0.5e6);
+    row.herd.work_max_us = (int64_t)(work_s * 1.5e6);
+    row.herd.arrive_us = rng_between(rng, 0, 30) * WORLD_SECOND;
+    row.herd.never_permille = rng_between(rng, 0, 150);
+    row.herd.late_permille = rng_between(rng, 0, 400);
+    snprintf(name, size, "%.0f s, %s, %.1f s, %lld", wait_s, row.limiter, work_s, (long long)row.in_flight);
+    return row;
+}
+
+/* The limits hold whatever the world; of those whose limits are fixed, most lose few tokens. */
+static void worlds(int count, bool print)
+{
+    struct rng rng;
+    char name[64];
+    int fixed = 0, used = 0, asked = 0;
+    rng_init(&rng, 3);
+    for (int i = 0; i < count; i++) {
+        struct row row = random_row(&rng, name, sizeof(name));
+        struct result result = measure(&row);
+        expect(result.excess <= 0, name, "more grants in a window than burst + rate * t");
+        expect(result.peak <= row.in_flight, name, "more in flight than allowed");
+        expect(result.left == 0, name, "somebody was never granted");
+        if (strcmp(row.limiter, "fixed") == 0) {
+            fixed++;
+            used += result.used >= 0.95;
+            asked += result.asks <= 6;
+        }
+        if (print) {
+            print_row(&row, &result);
+        }
+    }
+    printf("%d random worlds; of the %d with fixed limits %d used 95 %% of the tokens, in %d they asked at most 6 times\n",
+           count, fixed, used, asked);
+    expect(used * 100 >= fixed * 85, "random worlds", "too many lost tokens");
+    expect(asked * 100 >= fixed * 90, "random worlds", "asked too often in too many");
+}
+
 int main(int argc, char **argv)
 {
     bool all = argc > 1 && strcmp(argv[1], "long") == 0;
@@ -298,5 +376,6 @@ int main(int argc, char **argv)
     waits(all);
     variants(all);
     hammer();
+    worlds(all ? 200 : 60, all);
     return failures == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -115,7 +115,13 @@ static void turn(struct world *world, size_t c, const struct hg_event *event)
     held_enter();
     int status = hg_engine_step(world->controllers[c].engine, event, &effects);
     held_leave();
-    must(status == 0, hg_strerror(status));
+    must(status == 0 || status == HG_E_NOMEM, hg_strerror(status));
+    if (status == HG_E_NOMEM && event->type == HG_EVENT_REQUEST && world->user.on_answer != NULL) {
+        /* The driver's part: 503. */
+        struct hg_answer answer = {.status = HG_E_NOMEM, .retry_after_us = WORLD_SECOND};
+        const struct hg_request *request = &event->u.request.request;
+        world->user.on_answer(world->user.user_data, world, request->id, request->item, &answer);
+    }
     world->held_peak = held_bytes() > world->held_peak ? held_bytes() : world->held_peak;
     for (size_t i = 0; i < effects.count; i++) {
         carry_out(world, c, &effects.effects[i]);
@@ -335,6 +341,12 @@ void world_probe(struct world *world, size_t dependency, bool up, const char *te
 void world_kill(struct world *world, size_t controller)
 {
     world->controllers[controller].dead = true;
+}
+
+void world_resign(struct world *world, size_t controller)
+{
+    struct hg_event event = {.type = HG_EVENT_RESIGN, .now_us = world->now_us};
+    turn(world, controller, &event);
 }
 
 void world_cut(struct world *world, size_t controller, bool cut)

@@ -94,6 +94,9 @@ void world_run(struct world *world, int64_t until_us);
 void world_probe(struct world *world, size_t dependency, bool up, const char *text);
 void world_kill(struct world *world, size_t controller);
 
+/* It gives up every lock, and goes on answering. */
+void world_resign(struct world *world, size_t controller);
+
 /* The link between a controller and the store. */
 void world_cut(struct world *world, size_t controller, bool cut);
 

@@ -31,6 +31,7 @@ local function start_clock()
     end
     if S.last ~= 0 and now - S.last > STORE_GAP_US then S.returned = now end
     S.last, NOW = now, now
+    if GROUP[1] == SEEN_RETURN then S.returned = now end
     if GROUP[1] > S.fence then -- writes were lost
         S.epoch, S.fence, S.learning = S.epoch + 1, GROUP[1], now + S.lease
     end

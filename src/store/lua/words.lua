@@ -1,4 +1,4 @@
--- The numbers C gives these words (core/group.h, headgate/errors.h); test_store_redis holds them equal.
+-- The numbers C gives these words (core/group.h, headgate/errors.h); tests/contract holds them equal.
 local PAUSED_PHASE, BLOCKED_PHASE = 6, 1
 local NONE, WAITING, GRANTED, BACKOFF, QUARANTINED, DONE = 0, 1, 2, 3, 4, 5
 local RECOVERED, FAILED, EXPIRED, NO_OUTCOME = 0, 1, 2, 3
@@ -11,6 +11,7 @@ local MINSTD_MODULUS, MINSTD_MULTIPLIER = 2147483647, 48271
 local CLOCK_STEP_CAP_US, REMEMBER_MIN_US = 1000000, 600 * MICRO
 local PLAN_SPAN_US = 5 * MICRO -- a plan's rate counts for at most so long
 local STORE_GAP_US, RETURN_GRACE_US = 3 * MICRO, 30 * MICRO
+local SEEN_RETURN = -1
 local SPILLED_MODULUS = 2 ^ 50
 local FLEETS_MAX = 64 -- with those that drain
 local COHORTS_KEPT, REASONS_KEPT, NOTES_MAX, DUE_MAX, SWEEP_STEP = 4, 3, 512, 200, 200
