@@ -1,8 +1,8 @@
 /* `headgate relaunch`: the real binary before real controllers. */
 #include "check_main.h"
+#include "canned.h"
 #include "command.h"
 #include "daemon.h"
-#include "gate.h"
 
 #include <jansson.h>
 #include <signal.h>
@@ -347,7 +347,7 @@ END_TEST
 START_TEST(test_batches_that_are_too_large_are_halved)
 {
     static const char answer[] = "HTTP/1.1 413 Too Large\r\nContent-Type: application/problem+json\r\n"
-                                 "Content-Length: 60\r\nConnection: close\r\n\r\n"
+                                 "Content-Length: 62\r\nConnection: close\r\n\r\n"
                                  "{\"type\":\"https://headgate.dev/problems/too-large\",\"title\":\"x\"}";
     struct server canned;
     char url[64];
