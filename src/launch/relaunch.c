@@ -254,8 +254,18 @@ static int read_list(struct relaunch *relaunch)
     return status == 0 ? 0 : status == HG_E_POLICY ? EXIT_DATA : hg_error_exit_code(status);
 }
 
-static int check_command(const struct relaunch *relaunch)
+/* Before, not after, the fleet is relaunched: the command can be found, the report can be written. */
+static int check_options(const struct relaunch *relaunch)
 {
+    const char *path = relaunch->options->report;
+    FILE *report = path == NULL ? NULL : fopen(path, "ae");
+    if (path != NULL && report == NULL) {
+        fprintf(stderr, "headgate relaunch: %s: %s\n", path, strerror(errno));
+        return hg_error_exit_code(HG_E_IO);
+    }
+    if (report != NULL) {
+        fclose(report);
+    }
     const char *program = relaunch->options->argv[0];
     int error = strstr(program, "{}") != NULL ? 0 : child_find(program);
     if (error != 0) {
@@ -359,7 +369,8 @@ int relaunch_command(const struct relaunch_options *options)
     relaunch->drawn_us = relaunch->started_us;
     relaunch->terminal = isatty(STDERR_FILENO) == 1;
     rng_init(&relaunch->rng, clock_seed());
-    int code = check_command(relaunch);
+    child_fill_standard();
+    int code = check_options(relaunch);
     code = code == 0 && !raise_files(relaunch) ? 64 : code;
     code = code == 0 ? read_list(relaunch) : code;
     if (code == 0 && units_init(&relaunch->units, relaunch->list.count) != 0) {

@@ -211,6 +211,8 @@ static void finish(struct run *run)
 int run_command(const struct run_options *options)
 {
     struct run run = {.options = options};
+    child_fill_standard();
+    child_find_kept(&run.kept);
     int found = child_find(options->argv[0]);
     if (found != 0) {
         fprintf(stderr, "headgate run: %s: %s\n", options->argv[0], strerror(found));

@@ -3,6 +3,7 @@
 #define LAUNCH_RUN_INTERNAL_H
 
 #include "launch/caller.h"
+#include "launch/child.h"
 #include "launch/run.h"
 #include "launch/signals.h"
 
@@ -34,6 +35,7 @@ struct run {
     uv_loop_t loop;
     uv_timer_t timer;
     struct signals signals;
+    struct child_kept kept;
     struct caller caller;
     struct caller_call call;
     struct hg_client_ask ask;

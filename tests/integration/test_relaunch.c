@@ -158,6 +158,8 @@ START_TEST(test_what_cannot_begin_says_why)
     ck_assert(command_said(&command, "There is no such fleet"));
     ck_assert_int_eq(RUN("--fleet", "web", "--", "/nonexistent/program"), 127);
     ck_assert_int_eq(RUN("--fleet", "web", "--journal", "/nonexistent/journal", "--", "true"), 74);
+    ck_assert_int_eq(RUN("--fleet", "web", "--report", "/nonexistent/report", "--", "touch", "ran"), 74);
+    ck_assert_int_ne(access("ran", F_OK), 0);
     ck_assert_int_eq(RUN("--fleet", "web", "--journal", "/dev/zero", "--", "true"), 74);
     ck_assert_int_eq(command_run(&command, gate.directory,
                                  (const char *const[]){"relaunch", "--from", "/dev/zero", "--fleet", "web",

@@ -312,6 +312,24 @@ START_TEST(test_the_service_manager_is_told_to_wait)
 }
 END_TEST
 
+/* What was handed to run is the command's, what run opened is not. */
+START_TEST(test_descriptors)
+{
+    char line[64];
+    ck_assert_int_eq(dup2(STDIN_FILENO, 9), 9);
+    ck_assert_int_eq(RUN("--fleet", "web", "--instance", "a", "--", "sh", "-c",
+                         "for fd in /proc/$$/fd/*; do echo ${fd##*/} >>fds; done"),
+                     0);
+    close(9);
+    ck_assert_int_eq(file_count(gate.directory, "fds", "9"), 1);
+    for (int fd = 10; fd < 64; fd++) {
+        bool ours = fcntl(fd, F_GETFD) >= 0 && (fcntl(fd, F_GETFD) & FD_CLOEXEC) == 0;
+        snprintf(line, sizeof(line), "%d", fd);
+        ck_assert_msg(file_count(gate.directory, "fds", line) == ours || fd == 10 || fd == 255, "%d", fd);
+    }
+}
+END_TEST
+
 START_TEST(test_what_kills_run_ends_the_command)
 {
     START(command, "--fleet", "web", "--instance", "a", "--ready", "true", "--", "sh", "-c", LIVE);
@@ -364,6 +382,7 @@ int main(void)
     tcase_add_test(tcase, test_no_controller);
     tcase_add_test(tcase, test_a_controller_that_dies_takes_nobody_along);
     tcase_add_test(tcase, test_the_service_manager_is_told_to_wait);
+    tcase_add_test(tcase, test_descriptors);
     tcase_add_test(tcase, test_what_kills_run_ends_the_command);
     tcase_add_test(tcase, test_an_interrupt_of_the_terminal_comes_once);
     suite_add_tcase(suite, tcase);
