@@ -12,7 +12,7 @@ const char cli_run_help[] =
     "Without --ready COMMAND is a one-shot: it has recovered when it exits with 0. With --ready it has\n"
     "recovered when the check first exits with 0, and has failed when it exits before that.\n"
     "COMMAND has HEADGATE_FLEET, HEADGATE_INSTANCE, HEADGATE_FENCE and HEADGATE_ATTEMPT. A permit that is\n"
-    "lost is said and never ends COMMAND.\n\n"
+    "lost is said and never ends COMMAND; when run itself is killed, COMMAND gets SIGTERM.\n\n"
     "  headgate run --fleet web --ready 'curl -fsS localhost:8080/healthz' -- /usr/bin/web --port 8080\n"
     "  headgate run --fleet jobs --instance \"$NOMAD_ALLOC_ID\" -- ./warm-cache.sh\n\n"
     "Every start is a life of its own: if run is killed while COMMAND starts, the next one's permit counts "

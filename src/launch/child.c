@@ -1,7 +1,10 @@
 #include "launch/child.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <linux/close_range.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +16,43 @@
 #define ENV_OWN 5
 
 extern char **environ;
+
+static int compare_fds(const void *a, const void *b)
+{
+    unsigned left = *(const unsigned *)a, right = *(const unsigned *)b;
+    return left < right ? -1 : left > right;
+}
+
+void child_find_kept(struct child_kept *ret_kept)
+{
+    DIR *directory = opendir("/proc/self/fd");
+    struct dirent *entry;
+    ret_kept->count = 0;
+    while (directory != NULL && (entry = readdir(directory)) != NULL && ret_kept->count < CHILD_KEPT_MAX) {
+        int fd = (int)strtol(entry->d_name, NULL, 10);
+        if (fd > STDERR_FILENO && (fcntl(fd, F_GETFD) & FD_CLOEXEC) == 0) {
+            ret_kept->fds[ret_kept->count++] = (unsigned)fd;
+        }
+    }
+    if (directory != NULL) {
+        closedir(directory);
+    }
+    qsort(ret_kept->fds, ret_kept->count, sizeof(ret_kept->fds[0]), compare_fds);
+}
+
+/* Marks all but those to be closed by the exec. A kernel before 5.11 cannot: they are then inherited, and
+ * harmless. */
+static void mark_ours(const struct child_kept *kept)
+{
+    unsigned from = STDERR_FILENO + 1;
+    for (size_t i = 0; kept != NULL && i < kept->count; i++) {
+        if (kept->fds[i] > from) {
+            (void)close_range(from, kept->fds[i] - 1, CLOSE_RANGE_CLOEXEC);
+        }
+        from = kept->fds[i] + 1;
+    }
+    (void)close_range(from, UINT_MAX, CLOSE_RANGE_CLOEXEC);
+}
 
 static void take_descriptor(int from, int to)
 {
@@ -39,6 +79,7 @@ static _Noreturn void become(const struct child_options *options, pid_t parent, 
     if (options->files != NULL) {
         setrlimit(RLIMIT_NOFILE, options->files);
     }
+    mark_ours(options->kept);
     signal(SIGPIPE, SIG_DFL);
     sigprocmask(SIG_SETMASK, options->mask, NULL);
     execvpe(options->argv[0], options->argv, options->env);
@@ -131,6 +172,16 @@ void child_env_free(char **env)
         free(env[i]);
     }
     free(env);
+}
+
+void child_fill_standard(void)
+{
+    int fd;
+    while ((fd = open("/dev/null", O_RDWR)) >= 0 && fd <= STDERR_FILENO) {
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
 }
 
 static int check_program(const char *path)

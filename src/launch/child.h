@@ -13,6 +13,18 @@
 #include <sys/resource.h>
 #include <sys/types.h>
 
+#define CHILD_KEPT_MAX 256
+
+/* Descriptors that were handed to us, as a service manager does: the command gets them, and none of ours.
+ * Libraries do not mark all of theirs to be closed. */
+struct child_kept {
+    unsigned fds[CHILD_KEPT_MAX]; /* above 2, ascending */
+    size_t count;
+};
+
+/* Those that are open and would outlive an exec; to be called before any is opened. */
+void child_find_kept(struct child_kept *ret_kept);
+
 struct child_options {
     char *const *argv; /* argv[0] is looked for on PATH */
     char *const *env;  /* the whole environment */
@@ -20,9 +32,10 @@ struct child_options {
     int input; /* descriptors; -1: inherited */
     int output;
     int error;
-    bool own_session;           /* out of the terminal's reach, in a process group of its own */
-    int parent_death_signal;    /* sent when we die; 0: none */
-    const struct rlimit *files; /* its RLIMIT_NOFILE; NULL: ours */
+    bool own_session;              /* out of the terminal's reach, in a process group of its own */
+    int parent_death_signal;       /* sent when we die; 0: none */
+    const struct child_kept *kept; /* descriptors above 2 that it gets; NULL: none */
+    const struct rlimit *files;    /* its RLIMIT_NOFILE; NULL: ours */
 };
 
 /* 0, or the negative errno of why it did not start. */
@@ -41,6 +54,10 @@ struct child_permit {
  * child_env_free(); NULL when out of memory. */
 char **child_env_make(const struct child_permit *permit);
 void child_env_free(char **env); /* NULL is fine */
+
+/* Opens /dev/null for those of descriptors 0 to 2 that are closed, so that nothing else gets these numbers.
+ */
+void child_fill_standard(void);
 
 /* Whether argv[0] can be found: 0, or ENOENT or EACCES as execvp() would say. */
 int child_find(const char *program);

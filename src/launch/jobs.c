@@ -28,11 +28,12 @@
 int jobs_init(struct relaunch *relaunch)
 {
     const char *output = relaunch->options->output;
-    relaunch->job_count = (size_t)relaunch->options->parallel;
-    relaunch->jobs = calloc(relaunch->job_count, sizeof(*relaunch->jobs));
+    size_t count = (size_t)relaunch->options->parallel;
+    relaunch->jobs = calloc(count, sizeof(*relaunch->jobs));
     if (relaunch->jobs == NULL) {
         return HG_E_NOMEM;
     }
+    relaunch->job_count = count;
     for (size_t i = 0; i < relaunch->job_count; i++) {
         relaunch->jobs[i].unit = UNIT_NONE;
         relaunch->jobs[i].output = relaunch->jobs[i].log = -1;
@@ -329,11 +330,16 @@ static void fill_places(struct relaunch *relaunch, int64_t now_us)
             continue;
         }
         int status = start_job(relaunch, job, index);
-        if (status == 0) {
-            unit_set_state(units, index, UNIT_RUNNING);
-        } else if (is_shortage(-status)) {
+        if (is_shortage(-status)) {
             screen_say(relaunch, "no room for another command (%s): trying again", strerror(-status));
             relaunch->spawn_us = now_us + SPAWN_PAUSE_US;
+            return;
+        }
+        units->all[index].attempts += units->all[index].fresh;
+        units->all[index].fresh = false;
+        relaunch_note(relaunch, RELAUNCH_GRANTED, index);
+        if (status == 0) {
+            unit_set_state(units, index, UNIT_RUNNING);
         } else {
             char how[96];
             snprintf(how, sizeof(how), "cannot start: %s", strerror(-status));

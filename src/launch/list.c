@@ -3,6 +3,7 @@
 #include "headgate/errors.h"
 #include "headgate/policy.h"
 
+#include "launch/lines.h"
 #include "launch/words.h"
 
 #include <stdlib.h>
@@ -10,6 +11,7 @@
 
 #define FNV_OFFSET 0xcbf29ce484222325u
 #define FNV_PRIME  0x100000001b3u
+#define LINE_SIZE  4096
 #define BLANKS     " \t\r\n\f\v"
 
 static uint64_t fnv(uint64_t hash, const char *text, size_t size)
@@ -158,19 +160,17 @@ int list_read(FILE *file, const char *name, FILE *errors, struct list *ret_list)
 {
     struct list list = {.text = NULL};
     struct reader reader = {&list, name, errors, 0};
-    char *line = NULL;
-    size_t room = 0;
-    ssize_t size;
+    char line[LINE_SIZE];
+    enum lines_end end = LINES_WHOLE;
     int status = 0;
-    for (uint32_t number = 1; status == 0 && (size = getline(&line, &room, file)) >= 0; number++) {
-        if (strlen(line) != (size_t)size) {
-            complain(&reader, number, "?", "a NUL byte: this is no text file");
-            continue;
-        }
-        char *found = name_on(line);
+    for (uint32_t number = 1; status == 0 && end == LINES_WHOLE; number++) {
+        end = lines_read(file, line, sizeof(line));
+        char *found = end == LINES_WHOLE || end == LINES_TORN ? name_on(line) : NULL;
         status = found == NULL ? 0 : read_name(&reader, found, number);
+        if (end == LINES_OVERLONG) {
+            complain(&reader, number, "?", "a line far too long, or a NUL byte: this is no list of names");
+        }
     }
-    free(line);
     if (status == 0 && ferror(file)) {
         status = HG_E_IO;
     }

@@ -7,9 +7,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PROGRESS_SAMPLES   61
-#define PROGRESS_SAMPLE_US INT64_C(500000) /* between two samples: the rate is that of the last half minute  \
-                                            */
+#define PROGRESS_SAMPLES 61
+#define PROGRESS_SAMPLE_US                                                                                   \
+    INT64_C(500000) /* between two samples: the rate is that of the last half minute                         \
+                     */
 
 struct progress {
     struct {

@@ -60,15 +60,24 @@ bool relaunch_heard(struct relaunch *relaunch, struct batch *batch)
     bool silent = status == HG_E_UNREACHABLE || status == HG_E_PROTOCOL;
     bool heard = !silent && hg_error_http_status(status) < 500;
     batch->failures = heard ? 0 : batch->failures + 1;
-    if (silent && relaunch->away_us == 0) {
+    if (!heard && status != HG_E_CANCELLED && relaunch->away_us == 0) {
         relaunch->away_us = now_us;
         screen_say(relaunch, "%s; what is under way goes on", batch->call.error);
-    } else if (!silent && status != HG_E_CANCELLED && relaunch->away_us != 0) {
+    } else if (heard && relaunch->away_us != 0) {
         screen_say(relaunch, "a controller answers again after %s",
                    words_duration(now_us - relaunch->away_us, text));
         relaunch->away_us = 0;
     }
     return heard;
+}
+
+bool relaunch_refused(struct relaunch *relaunch, int status)
+{
+    if (status == HG_E_TOO_LARGE && relaunch->batch_max > 1) {
+        relaunch->batch_max /= 2;
+        return false;
+    }
+    return caller_hopeless(status) || status == HG_E_TOO_LARGE;
 }
 
 int batch_init(struct batch *batch, struct relaunch *relaunch, size_t size)
@@ -245,8 +254,18 @@ static int read_list(struct relaunch *relaunch)
     return status == 0 ? 0 : status == HG_E_POLICY ? EXIT_DATA : hg_error_exit_code(status);
 }
 
-static int check_command(const struct relaunch *relaunch)
+/* Before, not after, the fleet is relaunched: the command can be found, the report can be written. */
+static int check_options(const struct relaunch *relaunch)
 {
+    const char *path = relaunch->options->report;
+    FILE *report = path == NULL ? NULL : fopen(path, "ae");
+    if (path != NULL && report == NULL) {
+        fprintf(stderr, "headgate relaunch: %s: %s\n", path, strerror(errno));
+        return hg_error_exit_code(HG_E_IO);
+    }
+    if (report != NULL) {
+        fclose(report);
+    }
     const char *program = relaunch->options->argv[0];
     int error = strstr(program, "{}") != NULL ? 0 : child_find(program);
     if (error != 0) {
@@ -255,14 +274,16 @@ static int check_command(const struct relaunch *relaunch)
     return error == 0 ? 0 : error == ENOENT ? 127 : 126;
 }
 
+/* The loop is made; finish() is due whatever comes of it. */
 static int init_loop(struct relaunch *relaunch)
 {
-    size_t batch = (size_t)relaunch->options->batch;
+    size_t batch = relaunch->batch_max;
     relaunch->signals.user_data = relaunch;
     relaunch->signals.on_signal = on_signal;
     relaunch->signals.on_exit = on_exit_of;
-    int status = uv_loop_init(&relaunch->loop) == 0 ? 0 : HG_E_NOMEM;
-    status = status == 0 ? signals_init(&relaunch->signals, &relaunch->loop) : status;
+    uv_timer_init(&relaunch->loop, &relaunch->tick);
+    relaunch->tick.data = relaunch;
+    int status = signals_init(&relaunch->signals, &relaunch->loop);
     status = status == 0 ? batch_init(&relaunch->ask, relaunch, batch) : status;
     status = status == 0 ? batch_init(&relaunch->renew, relaunch, batch) : status;
     status = status == 0 ? batch_init(&relaunch->report, relaunch, batch) : status;
@@ -273,8 +294,6 @@ static int init_loop(struct relaunch *relaunch)
                                        : hg_strerror(status));
         return hg_error_exit_code(status);
     }
-    uv_timer_init(&relaunch->loop, &relaunch->tick);
-    relaunch->tick.data = relaunch;
     uv_timer_start(&relaunch->tick, tick_cb, 0, TICK_MS);
     return 0;
 }
@@ -315,8 +334,13 @@ static void finish(struct relaunch *relaunch)
 static int run(struct relaunch *relaunch)
 {
     char total[WORDS_MAX];
+    if (uv_loop_init(&relaunch->loop) != 0) {
+        fprintf(stderr, "headgate relaunch: %s\n", hg_strerror(HG_E_NOMEM));
+        return hg_error_exit_code(HG_E_NOMEM);
+    }
     int code = init_loop(relaunch);
     if (code != 0) {
+        finish(relaunch);
         return code;
     }
     screen_say(relaunch, "%s instances of fleet %s, at most %lld at once",
@@ -339,12 +363,14 @@ int relaunch_command(const struct relaunch_options *options)
     }
     relaunch->options = options;
     relaunch->eager = 1;
+    relaunch->batch_max = (size_t)options->batch;
     relaunch->journal.fd = -1;
     relaunch->started_us = relaunch->synced_us = clock_monotonic_us();
     relaunch->drawn_us = relaunch->started_us;
     relaunch->terminal = isatty(STDERR_FILENO) == 1;
     rng_init(&relaunch->rng, clock_seed());
-    int code = check_command(relaunch);
+    child_fill_standard();
+    int code = check_options(relaunch);
     code = code == 0 && !raise_files(relaunch) ? 64 : code;
     code = code == 0 ? read_list(relaunch) : code;
     if (code == 0 && units_init(&relaunch->units, relaunch->list.count) != 0) {

@@ -18,16 +18,14 @@
 static void on_granted(struct relaunch *relaunch, uint32_t index, const struct hg_permit *permit)
 {
     struct unit *unit = &relaunch->units.all[index];
-    bool same = unit->fence == permit->fence;
+    unit->fresh = unit->attempts == 0 || unit->fence != permit->fence;
     unit->fence = permit->fence;
     unit->attempt = permit->attempt;
     unit->lease_us = permit->lease_us;
     unit->renew_us = relaunch->ask.call.sent_us + renew_delay_us(permit->lease_us, &relaunch->rng);
     unit->lost = false;
-    unit->attempts += !same || unit->attempts == 0;
     unit_set_backing_off(&relaunch->units, index, false);
     unit_set_state(&relaunch->units, index, UNIT_GRANTED);
-    relaunch_note(relaunch, RELAUNCH_GRANTED, index);
 }
 
 static void on_quarantined(struct relaunch *relaunch, uint32_t index, const struct hg_permit *permit)
@@ -90,7 +88,7 @@ static void note_hold(struct relaunch *relaunch, const struct hg_permit *permits
 
 static void on_unanswered(struct relaunch *relaunch, struct batch *batch, int64_t now_us)
 {
-    if (caller_hopeless(batch->call.status) || batch->call.status == HG_E_TOO_LARGE) {
+    if (relaunch_refused(relaunch, batch->call.status)) {
         relaunch_stop(relaunch, hg_error_exit_code(batch->call.status), "%s", batch->call.error);
     }
     batch->next_us = now_us + retry_delay_us(batch->failures, batch->call.retry_after_us, &relaunch->rng);
@@ -109,7 +107,7 @@ static void learn(struct relaunch *relaunch, bool all_granted, int64_t now_us)
     if (!relaunch->asked_early) {
         return;
     }
-    size_t twice = relaunch->eager * 2, most = (size_t)relaunch->options->batch;
+    size_t twice = relaunch->eager * 2, most = relaunch->batch_max;
     relaunch->eager = !all_granted ? 1 : twice < most ? twice : most;
     relaunch->eager_us = all_granted ? now_us : now_us + EAGER_US;
 }
@@ -131,7 +129,7 @@ static void on_asked(struct caller_call *call, void *user_data)
     }
     learn(relaunch, !relaunch->others_wait, now_us);
     note_hold(relaunch, call->permits, call->count);
-    batch->next_us = call->count < (size_t)relaunch->options->batch ? now_us + ASK_GAP_US : now_us;
+    batch->next_us = call->count < relaunch->batch_max ? now_us + ASK_GAP_US : now_us;
     relaunch_pump(relaunch);
 }
 
@@ -175,7 +173,7 @@ void relaunch_ask_pump(struct relaunch *relaunch, int64_t now_us)
     struct batch *batch = &relaunch->ask;
     size_t taken = relaunch->running + units->granted.count;
     size_t room = taken < relaunch->job_count ? relaunch->job_count - taken : 0;
-    size_t most = (size_t)relaunch->options->batch;
+    size_t most = relaunch->batch_max;
     if (relaunch->stopping || caller_busy(&batch->caller) || now_us < batch->next_us || room == 0) {
         return;
     }

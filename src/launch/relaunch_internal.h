@@ -67,13 +67,14 @@ struct relaunch {
 
     int64_t started_us; /* this process */
     int64_t began_ms;   /* the relaunch, since the epoch */
+    size_t batch_max;   /* instances in one request; halved when a controller finds it too large */
     bool others_wait;   /* the last ask was told to wait: newcomers enter the line behind */
     int64_t held_us;    /* when one was last told that what is in flight holds it up; 0: never */
     size_t freed;       /* outcomes taken since the last ask: places in flight that may be free */
     size_t eager;       /* how many in line are asked for before their time, to see whether there is room */
     int64_t eager_us;   /* not before */
     bool asked_early;   /* some of the ask under way are such */
-    int64_t away_us;    /* since when no controller answers; 0: one does */
+    int64_t away_us;    /* since when no controller can answer; 0: one does */
     int64_t resumed;    /* settled before this start */
     int64_t lost;       /* permits lost while the command ran */
     size_t output_kept; /* bytes of failed commands' output kept for the report */
@@ -104,6 +105,8 @@ void relaunch_note(struct relaunch *relaunch, enum relaunch_event event, uint32_
 void relaunch_stop(struct relaunch *relaunch, int exit_code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 bool relaunch_heard(struct relaunch *relaunch, struct batch *batch);
+/* After a refused batch: whether asking again cannot help. One that was too large is halved. */
+bool relaunch_refused(struct relaunch *relaunch, int status);
 int batch_init(struct batch *batch, struct relaunch *relaunch, size_t size)
     __attribute__((warn_unused_result));
 void batch_finish(struct batch *batch);

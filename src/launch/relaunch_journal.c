@@ -2,6 +2,8 @@
 
 #include "headgate/errors.h"
 
+#include "launch/lines.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -138,8 +140,7 @@ int relaunch_journal_sync(struct relaunch_journal *journal)
         return 0;
     }
     journal->dirty = false;
-    /* A journal on a pipe or a special file cannot be synced, and need not be. */
-    return fdatasync(journal->fd) == 0 || errno == EINVAL || errno == EROFS ? 0 : HG_E_IO;
+    return fdatasync(journal->fd) == 0 ? 0 : HG_E_IO;
 }
 
 struct replay {
@@ -196,23 +197,21 @@ static int replay_line(struct replay *replay, size_t number, const char *line)
 
 static int replay_file(struct replay *replay, FILE *file)
 {
-    char *line = NULL;
-    size_t room = 0;
-    ssize_t size;
+    char line[RELAUNCH_LINE_MAX + 1];
+    enum lines_end end = LINES_WHOLE;
     int status = 0;
-    for (size_t number = 1; status == 0 && (size = getline(&line, &room, file)) > 0; number++) {
-        if (line[size - 1] != '\n') {
-            break; /* a kill came in between: it is asked again */
+    for (size_t number = 1; status == 0; number++) {
+        end = lines_read(file, line, sizeof(line));
+        if (end == LINES_EOF || end == LINES_TORN) {
+            break; /* torn: a kill came in between, and it is asked again */
         }
-        line[size - 1] = '\0';
-        status = replay_line(replay, number, line);
-        replay->good += size;
+        status = replay_line(replay, number, end == LINES_WHOLE ? line : "");
+        replay->good += (off_t)strlen(line) + 1;
     }
     if (status == 0 && ferror(file)) {
         snprintf(replay->error, replay->error_size, "%s: %s", replay->path, strerror(errno));
         status = HG_E_IO;
     }
-    free(line);
     return status;
 }
 
@@ -221,6 +220,12 @@ static int lock_file(const char *path, char *ret_error, size_t error_size, int *
     int fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
     if (fd < 0) {
         snprintf(ret_error, error_size, "%s: %s", path, strerror(errno));
+        return HG_E_IO;
+    }
+    struct stat info;
+    if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) {
+        snprintf(ret_error, error_size, "%s is no regular file: name another with --journal", path);
+        close(fd);
         return HG_E_IO;
     }
     if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
@@ -249,11 +254,11 @@ static int replay_all(struct replay *replay, int fd)
     if (status != 0) {
         return status;
     }
-    bool ok = ftruncate(fd, replay->good) == 0 || (replay->good == 0 && errno == EINVAL);
+    bool ok = ftruncate(fd, replay->good) == 0;
     if (ok && replay->good == 0) {
         replay->header = *replay->wanted;
         ok = write_line(fd, line, relaunch_journal_format_header(&replay->header, line)) == 0 &&
-             (fdatasync(fd) == 0 || errno == EINVAL);
+             fdatasync(fd) == 0;
     }
     if (!ok) {
         snprintf(replay->error, replay->error_size, "%s: %s", replay->path, strerror(errno));

@@ -6,13 +6,19 @@
  * the kernel when relaunch_journal_write() returns, so a killed process loses none; relaunch_journal_sync()
  * makes them outlast the machine.
  *
- *   headgate-relaunch 1 web 5f2a9c0d11e08b77 20000 1795526851192   version, fleet, hash of the list, count,
- * began (ms) granted 1042 web-17 1795526851192220 1                         ms since it began, instance,
- * fence, attempt failed 1950 web-17 1795526851192220 exit 3: no route           the command has ended
- *   recovered 9120 web-17 1795526853000001
- *   confirmed 9130 web-17 1795526853000001                         a controller has taken the outcome
- *   quarantined 9200 web-3 0 exit 3
- *   began 60000 - 4711                                             another start of relaunch, by its pid */
+ * The lines, each with the milliseconds since the relaunch began, the instance, and its permit's fence:
+ * - headgate-relaunch 1 web 5f2a9c0d11e08b77 20000 1795526851192
+ *   the first: version, fleet, hash of the list, how many, when it began (ms since the epoch)
+ * - granted 1042 web-17 1795526851192220 1
+ *   its command starts, by the controller's count its first attempt
+ * - failed 1950 web-17 1795526851192220 exit 3: no route to host
+ * - recovered 9120 web-17 1795526853000001
+ *   its command has ended so
+ * - confirmed 9130 web-17 1795526853000001
+ *   and a controller has taken that
+ * - quarantined 9200 web-3 0 exit 3
+ * - began 60000 - 4711
+ *   another start of relaunch, by its pid */
 #ifndef LAUNCH_RELAUNCH_JOURNAL_H
 #define LAUNCH_RELAUNCH_JOURNAL_H
 

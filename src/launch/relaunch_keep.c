@@ -60,7 +60,7 @@ static bool renew_one(struct relaunch *relaunch, uint32_t index, int64_t now_us,
     struct unit *unit = &relaunch->units.all[index];
     int64_t early_us = ahead ? unit->lease_us / RENEW_AHEAD : 0;
     if (unit->lost || unit->renew_us == RELAUNCH_NEVER_US || unit->renew_us - early_us > now_us ||
-        relaunch->renew.call.count == (size_t)relaunch->options->batch) {
+        relaunch->renew.call.count == relaunch->batch_max) {
         return false;
     }
     unit->renew_us = RELAUNCH_NEVER_US;
@@ -126,7 +126,7 @@ static void on_reported(struct caller_call *call, void *user_data)
     if (!heard) {
         batch->next_us = now_us + retry_delay_us(batch->failures > 0 ? batch->failures : 1,
                                                  call->retry_after_us, &relaunch->rng);
-        if (caller_hopeless(call->status)) {
+        if (relaunch_refused(relaunch, call->status)) {
             relaunch_stop(relaunch, hg_error_exit_code(call->status), "%s", call->error);
         }
     }
@@ -159,7 +159,7 @@ void relaunch_report_pump(struct relaunch *relaunch, int64_t now_us)
         return;
     }
     batch->call.count = 0;
-    while (units_ended(units) != UNIT_NONE && batch->call.count < (size_t)relaunch->options->batch) {
+    while (units_ended(units) != UNIT_NONE && batch->call.count < relaunch->batch_max) {
         uint32_t index = units_ended(units);
         unit_set_state(units, index, UNIT_REPORTED);
         batch_add(batch, relaunch, index);
@@ -169,7 +169,7 @@ void relaunch_report_pump(struct relaunch *relaunch, int64_t now_us)
         return;
     }
     while (relaunch->stopping && units_granted(units) != UNIT_NONE &&
-           batch->call.count < RELAUNCH_LEAVE_MAX && batch->call.count < (size_t)relaunch->options->batch) {
+           batch->call.count < RELAUNCH_LEAVE_MAX && batch->call.count < relaunch->batch_max) {
         uint32_t index = units_granted(units);
         unit_set_state(units, index, UNIT_LEAVING);
         batch_add(batch, relaunch, index);

@@ -80,8 +80,13 @@ static void write_text(const struct relaunch *relaunch, const struct report *rep
     char a[WORDS_MAX], b[WORDS_MAX];
     fprintf(out, "fleet %s: %s of %s recovered", relaunch->options->fleet, words_count(report->recovered, a),
             words_count(report->total, b));
-    fprintf(out, report->quarantined > 0 ? ", %s quarantined" : "", words_count(report->quarantined, a));
-    fprintf(out, report->left > 0 ? ", %s left\n" : "\n", words_count(report->left, a));
+    if (report->quarantined > 0) {
+        fprintf(out, ", %s quarantined", words_count(report->quarantined, a));
+    }
+    if (report->left > 0) {
+        fprintf(out, ", %s left", words_count(report->left, a));
+    }
+    fputc('\n', out);
     write_time(out, "half after", report->t50_ms);
     write_time(out, "99% after", report->t99_ms);
     write_time(out, "last after", report->last_ms);

@@ -52,12 +52,13 @@ bool run_heard(struct run *run, const struct caller_call *call)
     bool silent = call->status == HG_E_UNREACHABLE || call->status == HG_E_PROTOCOL;
     bool heard = !silent && hg_error_http_status(call->status) < 500;
     run->failures = heard ? 0 : run->failures + 1;
-    if (silent && run->away_us == 0) {
-        run->away_us = now_us;
+    run->away_us = !silent ? 0 : run->away_us == 0 ? now_us : run->away_us;
+    if (!heard && call->status != HG_E_CANCELLED && run->trouble_us == 0) {
+        run->trouble_us = now_us;
         run_say(run, "%s; trying again%s", call->error, run->child > 0 ? ", the command goes on" : "");
-    } else if (!silent && run->away_us != 0) {
-        run_say(run, "a controller answers again after %s", words_duration(now_us - run->away_us, text));
-        run->away_us = 0;
+    } else if (heard && run->trouble_us != 0) {
+        run_say(run, "a controller answers again after %s", words_duration(now_us - run->trouble_us, text));
+        run->trouble_us = 0;
     }
     return heard;
 }
@@ -170,10 +171,10 @@ static void on_exit_of(void *user_data, pid_t pid, int wait_status)
     run_pump(run);
 }
 
+/* The loop is made. */
 static int init(struct run *run, const struct run_options *options)
 {
     uint64_t seed = clock_seed();
-    memset(run, 0, sizeof(*run));
     run->options = options;
     run->started_us = clock_monotonic_us();
     run->give_up_us = options->timeout_us > 0 ? run->started_us + options->timeout_us : RUN_NEVER_US;
@@ -190,9 +191,6 @@ static int init(struct run *run, const struct run_options *options)
     run->signals.user_data = run;
     run->signals.on_signal = on_signal;
     run->signals.on_exit = on_exit_of;
-    if (uv_loop_init(&run->loop) != 0) {
-        return HG_E_NOMEM;
-    }
     uv_timer_init(&run->loop, &run->timer);
     run->timer.data = run;
     int status = signals_init(&run->signals, &run->loop);
@@ -212,22 +210,29 @@ static void finish(struct run *run)
 
 int run_command(const struct run_options *options)
 {
-    struct run run;
+    struct run run = {.options = options};
+    child_fill_standard();
+    child_find_kept(&run.kept);
     int found = child_find(options->argv[0]);
-    int status = init(&run, options);
     if (found != 0) {
-        run_say(&run, "%s: %s", options->argv[0], strerror(found));
+        fprintf(stderr, "headgate run: %s: %s\n", options->argv[0], strerror(found));
         return found == ENOENT ? 127 : 126;
     }
+    if (uv_loop_init(&run.loop) != 0) {
+        fprintf(stderr, "headgate run: %s\n", hg_strerror(HG_E_NOMEM));
+        return hg_error_exit_code(HG_E_NOMEM);
+    }
+    int status = init(&run, options);
     if (status != 0) {
-        run_say(&run, "%s",
+        fprintf(stderr, "headgate run: %s\n",
                 status == HG_E_INVALID ? "--server: these are no controllers' addresses"
                                        : hg_strerror(status));
-        return hg_error_exit_code(status);
-    }
-    run_pump(&run);
-    if (run.state != RUN_OVER) {
-        uv_run(&run.loop, UV_RUN_DEFAULT);
+        run.exit_code = hg_error_exit_code(status);
+    } else {
+        run_pump(&run);
+        if (run.state != RUN_OVER) {
+            uv_run(&run.loop, UV_RUN_DEFAULT);
+        }
     }
     if (run.drawn) {
         fputs("\r\033[K", stderr);

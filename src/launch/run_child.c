@@ -48,7 +48,8 @@ void run_start(struct run *run)
                                           .input = -1,
                                           .output = -1,
                                           .error = -1,
-                                          .parent_death_signal = SIGTERM};
+                                          .parent_death_signal = SIGTERM,
+                                          .kept = &run->kept};
     int status = env == NULL ? -ENOMEM : child_spawn(&options, &run->child);
     child_env_free(env);
     if (status != 0) {

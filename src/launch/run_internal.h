@@ -3,6 +3,7 @@
 #define LAUNCH_RUN_INTERNAL_H
 
 #include "launch/caller.h"
+#include "launch/child.h"
 #include "launch/run.h"
 #include "launch/signals.h"
 
@@ -34,6 +35,7 @@ struct run {
     uv_loop_t loop;
     uv_timer_t timer;
     struct signals signals;
+    struct child_kept kept;
     struct caller caller;
     struct caller_call call;
     struct hg_client_ask ask;
@@ -45,6 +47,7 @@ struct run {
     int64_t ask_us;     /* when to ask (again) */
     int64_t give_up_us; /* no permit by then */
     int64_t away_us;    /* since when no controller answers; 0: one does */
+    int64_t trouble_us; /* since when none can answer, and that was said; 0: one does */
     int64_t failures;   /* unanswered calls in a row */
     int64_t said_us;    /* when the last line about waiting was written */
     enum hg_permit_state said_state;

@@ -92,10 +92,6 @@ static void on_acquired(struct caller_call *call, void *user_data)
         show(run, now_us);
     } else {
         run->ask_us = now_us + retry_delay_us(heard ? 1 : run->failures, call->retry_after_us, &run->rng);
-        if (run->away_us == 0 && (run->failures == 1 || now_us - run->said_us >= RUN_SAY_US)) {
-            run_say(run, "%s; trying again", call->error);
-            run->said_us = now_us;
-        }
     }
     run_pump(run);
 }

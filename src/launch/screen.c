@@ -46,7 +46,7 @@ static void view_of(const struct relaunch *relaunch, char *note, size_t size, st
     const int64_t *counts = units->counts;
     int64_t left = (int64_t)units->count - units_settled(units);
     if (relaunch->away_us != 0) {
-        snprintf(note, size, "(no controller answers)");
+        snprintf(note, size, "(no controller can answer)");
     } else if (relaunch->stopping) {
         snprintf(note, size, "(stopping)");
     } else {

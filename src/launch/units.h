@@ -38,6 +38,7 @@ struct unit {
     uint8_t state;
     bool recovered;   /* ENDED, REPORTED: the outcome */
     bool backing_off; /* WAITING, ASKED: it failed before */
+    bool fresh;       /* GRANTED: by another permit than its last command had */
     bool lost;        /* its permit was lost while it ran */
     char ticket[UNIT_TICKET_MAX];
 };

@@ -240,6 +240,9 @@ void op_acquire(struct state *state, size_t fleet, const struct op *op, struct o
     } else if (record->state == INSTANCE_QUARANTINED) {
         reply->limit = LIMIT_QUARANTINE;
     } else if (record->state == INSTANCE_WAITING) {
+        if (op->boot_id[0] != '\0') { /* the life that asked last is the one that is granted */
+            (void)record_set_text(&record->boot_id, op->boot_id);
+        }
         try_grant(state, record, op, reply);
     }
     permit_describe(record, reply);

@@ -144,6 +144,25 @@ START_TEST(another_life_supersedes)
 }
 END_TEST
 
+/* A wrapper that was restarted in line is another life in the same place: it must not supersede itself later. */
+START_TEST(another_life_in_line_takes_over_the_place)
+{
+    (void)acquire("tight", "a", NULL);
+    for (int life = 1; life <= 2; life++) {
+        struct http_answer wait = daemon_put(&gate, "tight", "b", life == 1 ? "{\"boot_id\":\"b1\"}" : "{\"boot_id\":\"b2\"}");
+        ck_assert_int_eq(wait.status, 429);
+        http_finish(&wait);
+    }
+    post("tight", "a", "complete", 200, "/state", "recovered", "{\"outcome\":\"recovered\"}");
+    int64_t fence = acquire("tight", "b", "{\"boot_id\":\"b2\"}");
+    struct http_answer again = daemon_put(&gate, "tight", "b", "{\"boot_id\":\"b2\"}");
+    ck_assert_int_eq(again.status, 200);
+    ck_assert_int_eq(http_int(&again, "/fence"), fence);
+    ck_assert_int_eq(http_int(&again, "/attempt"), 1);
+    http_finish(&again);
+}
+END_TEST
+
 START_TEST(leaving_gives_the_place_back)
 {
     (void)acquire("tight", "a", NULL);
@@ -321,6 +340,7 @@ static Suite *suite(void)
     tcase_add_test(tcase, completing_twice_is_harmless);
     tcase_add_test(tcase, renewing_after_expiry_is_refused_and_says_why);
     tcase_add_test(tcase, another_life_supersedes);
+    tcase_add_test(tcase, another_life_in_line_takes_over_the_place);
     tcase_add_test(tcase, leaving_gives_the_place_back);
     tcase_add_test(tcase, priority_takes_the_reserved_lane);
     tcase_add_test(tcase, one_that_always_fails_is_quarantined_and_released);

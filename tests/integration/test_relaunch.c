@@ -1,5 +1,6 @@
 /* `headgate relaunch`: the real binary before real controllers. */
 #include "check_main.h"
+#include "canned.h"
 #include "command.h"
 #include "daemon.h"
 
@@ -157,6 +158,13 @@ START_TEST(test_what_cannot_begin_says_why)
     ck_assert(command_said(&command, "There is no such fleet"));
     ck_assert_int_eq(RUN("--fleet", "web", "--", "/nonexistent/program"), 127);
     ck_assert_int_eq(RUN("--fleet", "web", "--journal", "/nonexistent/journal", "--", "true"), 74);
+    ck_assert_int_eq(RUN("--fleet", "web", "--report", "/nonexistent/report", "--", "touch", "ran"), 74);
+    ck_assert_int_ne(access("ran", F_OK), 0);
+    ck_assert_int_eq(RUN("--fleet", "web", "--journal", "/dev/zero", "--", "true"), 74);
+    ck_assert_int_eq(command_run(&command, gate.directory,
+                                 (const char *const[]){"relaunch", "--from", "/dev/zero", "--fleet", "web",
+                                                       "--", "true", NULL}),
+                     65);
     ck_assert_int_eq(RUN("--fleet", "web", "--parallel", "0", "--", "true"), 64);
     ck_assert_int_eq(RUN("--fleet", "web", "--server", "ftp://x", "--", "true"), 64);
     ck_assert_int_eq(RUN("--fleet", "web", "--", "true"), 0);
@@ -305,8 +313,8 @@ START_TEST(test_lost_permits_end_no_command)
 }
 END_TEST
 
-/* In flight 4 behind a far higher rate: by advice alone places stay empty for seconds, and the command's deadline
- * passes. */
+/* In flight 4 behind a far higher rate: by advice alone places stay empty for seconds, and the command's
+ * deadline passes. */
 START_TEST(test_a_freed_place_is_taken_soon)
 {
     write_list(80, "");
@@ -335,6 +343,22 @@ START_TEST(test_a_controller_with_a_journal_dies_and_returns)
     ck_assert(command_said(&command, "a controller answers again"));
     check_ran_once(400);
     server_remove_directory(store + 7);
+}
+END_TEST
+
+START_TEST(test_batches_that_are_too_large_are_halved)
+{
+    static const char answer[] = "HTTP/1.1 413 Too Large\r\nContent-Type: application/problem+json\r\n"
+                                 "Content-Length: 62\r\nConnection: close\r\n\r\n"
+                                 "{\"type\":\"https://headgate.dev/problems/too-large\",\"title\":\"x\"}";
+    struct server canned;
+    char url[64];
+    canned_start(&canned, answer, sizeof(answer) - 1);
+    snprintf(url, sizeof(url), "http://127.0.0.1:%d", canned.port);
+    write_list(4, "");
+    ck_assert_int_eq(RUN("--fleet", "web", "--batch", "4", "--server", url, "--", "true"), 65);
+    server_stop(&canned);
+    ck_assert_int_eq(RUN("--fleet", "web", "--batch", "1", "--", "true"), 0);
 }
 END_TEST
 
@@ -386,6 +410,7 @@ int main(void)
     tcase_add_test(tcase, test_lost_permits_end_no_command);
     tcase_add_test(tcase, test_a_freed_place_is_taken_soon);
     tcase_add_test(tcase, test_a_controller_with_a_journal_dies_and_returns);
+    tcase_add_test(tcase, test_batches_that_are_too_large_are_halved);
     tcase_add_test(tcase, test_another_controller_takes_over);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);

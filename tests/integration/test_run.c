@@ -31,7 +31,8 @@ static const char policy[] =
 /* Runs until it is told to end: USR1 leaves with 7, TERM with 9, INT is written down. */
 #define LIVE                                                                                                 \
     "sleep 1000 & P=$!; trap 'echo int >>told' INT; trap 'echo hup >>told' HUP;"                             \
-    " trap 'kill $P; exit 7' USR1; trap 'kill $P; exit 9' TERM; echo up >>told; while :; do wait; done"
+    " trap 'kill $P; exit 7' USR1; trap 'echo term >>told; kill $P; exit 9' TERM; echo up >>told; while :; " \
+    "do wait; done"
 
 static struct daemon_process gate;
 static const struct daemon_setup gate_setup = {.policy = policy};
@@ -311,6 +312,34 @@ START_TEST(test_the_service_manager_is_told_to_wait)
 }
 END_TEST
 
+/* What was handed to run is the command's, what run opened is not. */
+START_TEST(test_descriptors)
+{
+    char line[64];
+    ck_assert_int_eq(dup2(STDIN_FILENO, 9), 9);
+    ck_assert_int_eq(RUN("--fleet", "web", "--instance", "a", "--", "sh", "-c",
+                         "for fd in /proc/$$/fd/*; do echo ${fd##*/} >>fds; done"),
+                     0);
+    close(9);
+    ck_assert_int_eq(file_count(gate.directory, "fds", "9"), 1);
+    for (int fd = 10; fd < 64; fd++) {
+        bool ours = fcntl(fd, F_GETFD) >= 0 && (fcntl(fd, F_GETFD) & FD_CLOEXEC) == 0;
+        snprintf(line, sizeof(line), "%d", fd);
+        ck_assert_msg(file_count(gate.directory, "fds", line) == ours || fd == 10 || fd == 255, "%d", fd);
+    }
+}
+END_TEST
+
+START_TEST(test_what_kills_run_ends_the_command)
+{
+    START(command, "--fleet", "web", "--instance", "a", "--ready", "true", "--", "sh", "-c", LIVE);
+    file_wait_lines(gate.directory, "told", 1);
+    command_stop(&command); /* SIGKILL */
+    file_wait_lines(gate.directory, "told", 2);
+    ck_assert_int_eq(file_count(gate.directory, "told", "term"), 1);
+}
+END_TEST
+
 /* On a terminal, ^C goes to the whole foreground group: the command must not get it twice. */
 START_TEST(test_an_interrupt_of_the_terminal_comes_once)
 {
@@ -353,6 +382,8 @@ int main(void)
     tcase_add_test(tcase, test_no_controller);
     tcase_add_test(tcase, test_a_controller_that_dies_takes_nobody_along);
     tcase_add_test(tcase, test_the_service_manager_is_told_to_wait);
+    tcase_add_test(tcase, test_descriptors);
+    tcase_add_test(tcase, test_what_kills_run_ends_the_command);
     tcase_add_test(tcase, test_an_interrupt_of_the_terminal_comes_once);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);

@@ -128,6 +128,8 @@ local function on_acquire(op, fleet, r, reply)
     if r.state ~= WAITING then
         enqueue(fleet, r)
         r.boot = boot
+    elseif boot ~= '' then
+        r.boot = boot -- the life that asked last is the one that is granted
     end
     on_waiting(fleet, r, op, reply)
     return 0
