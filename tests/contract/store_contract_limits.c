@@ -328,7 +328,8 @@ TCase *store_contract_limits(void)
     tcase_set_timeout(tcase, 60);
     const TTest *const tests[] = {test_burst_then_rate, test_never_over_the_limit, test_in_flight_and_window, test_pace,
                                   test_all_needs_or_none, test_longest_wait_of_two, test_priority_has_a_reserve,
-                                  test_a_reserve_is_at_most_half_of_the_limit, test_observe_grants_and_tells, test_phase_is_the_reason, test_spilled, test_cohorts};
+                                  test_a_reserve_is_at_most_half_of_the_limit, test_observe_grants_and_tells,
+                                  test_phase_is_the_reason, test_spilled, test_cohorts};
     for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++) {
         tcase_add_loop_test(tcase, tests[i], 0, WORLD_KIND_COUNT);
     }
