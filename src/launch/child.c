@@ -13,7 +13,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define ENV_OWN 5
+#define ENV_OWN    5
+#define LISTEN_PID "LISTEN_PID="
+#define PID_ROOM   24
 
 extern char **environ;
 
@@ -61,6 +63,27 @@ static void take_descriptor(int from, int to)
     }
 }
 
+/* Sockets that systemd hands over are meant for the process whose pid LISTEN_PID is: they are the command's
+ * now. */
+static void claim_listen(char *const *env, pid_t parent)
+{
+    char digits[PID_ROOM];
+    size_t name = strlen(LISTEN_PID);
+    for (; *env != NULL; env++) {
+        if (strncmp(*env, LISTEN_PID, name) != 0 || strtol(*env + name, NULL, 10) != parent) {
+            continue;
+        }
+        size_t count = 0, at = name;
+        for (pid_t pid = getpid(); pid > 0; pid /= 10) {
+            digits[count++] = (char)('0' + pid % 10);
+        }
+        while (count > 0) { /* copy_entry() left room for it */
+            (*env)[at++] = digits[--count];
+        }
+        (*env)[at] = '\0';
+    }
+}
+
 /* Between fork and exec: nothing here may allocate or lock. */
 static _Noreturn void become(const struct child_options *options, pid_t parent, int failure)
 {
@@ -78,6 +101,9 @@ static _Noreturn void become(const struct child_options *options, pid_t parent, 
     take_descriptor(options->error, STDERR_FILENO);
     if (options->files != NULL) {
         setrlimit(RLIMIT_NOFILE, options->files);
+    }
+    if (options->kept != NULL) {
+        claim_listen(options->env, parent);
     }
     mark_ours(options->kept);
     signal(SIGPIPE, SIG_DFL);
@@ -135,6 +161,14 @@ static bool is_ours(const char *entry)
     return false;
 }
 
+/* With room for another pid where one may have to be written. */
+static char *copy_entry(const char *entry)
+{
+    size_t size = strlen(entry) + 1;
+    char *copy = malloc(size + (strncmp(entry, LISTEN_PID, strlen(LISTEN_PID)) == 0 ? PID_ROOM : 0));
+    return copy == NULL ? NULL : memcpy(copy, entry, size);
+}
+
 char **child_env_make(const struct child_permit *permit)
 {
     size_t count = 0, used = 0;
@@ -154,7 +188,7 @@ char **child_env_make(const struct child_permit *permit)
     }
     for (size_t i = 0; i < count && ok; i++) {
         if (!is_ours(environ[i])) {
-            env[++used] = strdup(environ[i]);
+            env[++used] = copy_entry(environ[i]);
             ok = env[used] != NULL;
         }
     }

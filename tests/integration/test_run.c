@@ -330,6 +330,22 @@ START_TEST(test_descriptors)
 }
 END_TEST
 
+START_TEST(test_sockets_handed_over_are_the_commands)
+{
+    static const char script[] =
+        "LISTEN_FDS=1 LISTEN_PID=$$ exec " HEADGATE_BINARY " run --fleet web --instance a -- "
+        "sh -c 'test $LISTEN_PID = $$ && echo claimed >>listen'";
+    ck_assert_int_eq(chdir(gate.directory), 0);
+    ck_assert_int_eq(server_start(&command.process, (const char *const[]){"/bin/sh", "-c", script, NULL}, 0),
+                     0);
+    ck_assert_int_eq(server_wait(&command.process, WAIT_MS), 0);
+    ck_assert_int_eq(file_count(gate.directory, "listen", "claimed"), 1);
+    setenv("LISTEN_PID", "1", 1); /* another's stays as it is */
+    ck_assert_int_eq(RUN("--fleet", "web", "--instance", "a", "--", "sh", "-c", "test $LISTEN_PID = 1"), 0);
+    unsetenv("LISTEN_PID");
+}
+END_TEST
+
 START_TEST(test_what_kills_run_ends_the_command)
 {
     START(command, "--fleet", "web", "--instance", "a", "--ready", "true", "--", "sh", "-c", LIVE);
@@ -383,6 +399,7 @@ int main(void)
     tcase_add_test(tcase, test_a_controller_that_dies_takes_nobody_along);
     tcase_add_test(tcase, test_the_service_manager_is_told_to_wait);
     tcase_add_test(tcase, test_descriptors);
+    tcase_add_test(tcase, test_sockets_handed_over_are_the_commands);
     tcase_add_test(tcase, test_what_kills_run_ends_the_command);
     tcase_add_test(tcase, test_an_interrupt_of_the_terminal_comes_once);
     suite_add_tcase(suite, tcase);
