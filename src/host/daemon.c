@@ -270,6 +270,7 @@ int daemon_run(const struct daemon_options *options)
     uv_loop_t loop;
     memset(&daemon, 0, sizeof(daemon));
     daemon.options = options;
+    signal(SIGHUP, SIG_IGN); /* until the loop takes it: the policies are about to be read anyway */
     log_init(options->json_log);
     allow_files();
     name_controller(&daemon);
