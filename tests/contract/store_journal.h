@@ -12,6 +12,8 @@ struct file {
 void journal_path(char *ret_path, size_t size);
 struct file file_read(const char *path);
 void file_write(const char *path, const unsigned char *data, size_t size);
+/* From here on this test does not wait for the disk. */
+void syncs_for_free(void);
 /* Where the last record begins. */
 size_t last_record(const struct file *file);
 

@@ -13,6 +13,7 @@
 static struct file make_journal(int64_t *ret_fence)
 {
     char path[300];
+    syncs_for_free();
     scene_begin(WORLD_JOURNAL);
     scene.plan.dependencies[0].burst = 5;
     scene.plan.dependencies[0].rate_milli = 1000000;

@@ -20,6 +20,20 @@
 #define TRACE_KEPT  12
 #define TIME_MAX_MS 25000 /* with the default number of seeds, no new one is begun beyond it */
 
+int __wrap_fdatasync(int fd);
+int __wrap_fsync(int fd);
+
+/* What is compared is what the journal says, not the disk: no time is spent on waiting for it. */
+int __wrap_fdatasync(int fd)
+{
+    return fd < 0;
+}
+
+int __wrap_fsync(int fd)
+{
+    return fd < 0;
+}
+
 static size_t world_count = WORLD_KIND_COUNT;
 static struct world worlds[WORLD_KIND_COUNT];
 static struct random_stream stream;

@@ -30,8 +30,22 @@ static bool is_new_file(int fd)
     return strstr(path, "/journal.new") != NULL;
 }
 
+static atomic_bool syncs_are_free; /* what is looked at is the file, not the disk */
+
 int __real_fdatasync(int fd);
 int __wrap_fdatasync(int fd);
+int __real_fsync(int fd);
+int __wrap_fsync(int fd);
+
+void syncs_for_free(void)
+{
+    atomic_store(&syncs_are_free, true);
+}
+
+int __wrap_fsync(int fd)
+{
+    return atomic_load(&syncs_are_free) ? 0 : __real_fsync(fd);
+}
 
 /* The store's fdatasync, by way of the linker. */
 int __wrap_fdatasync(int fd)
@@ -49,7 +63,7 @@ int __wrap_fdatasync(int fd)
         errno = EIO;
         return -1;
     }
-    return __real_fdatasync(fd);
+    return atomic_load(&syncs_are_free) ? 0 : __real_fdatasync(fd);
 }
 
 void journal_path(char *ret_path, size_t size)
@@ -70,6 +84,7 @@ struct file file_read(const char *path)
 
 void file_write(const char *path, const unsigned char *data, size_t size)
 {
+    (void)remove(path); /* ext4 writes a file that was truncated and filled again to disk at once */
     FILE *out = fopen(path, "wb");
     ck_assert_ptr_nonnull(out);
     ck_assert_uint_eq(fwrite(data, 1, size, out), size);
