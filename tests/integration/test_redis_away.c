@@ -8,6 +8,9 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #define WAIT_MS   20000
 #define INSTANCES 200
@@ -224,6 +227,51 @@ START_TEST(a_redis_that_would_evict_is_refused_with_the_mend)
 }
 END_TEST
 
+/* Answers the first commands of whoever connects as an old Redis would. */
+static pid_t start_old_redis(int *ret_port)
+{
+    static const char info[] = "redis_version:6.0.16\r\nrole:master\r\nmaxmemory_policy:noeviction\r\n";
+    int listener = server_listen_silent(ret_port);
+    fflush(NULL);
+    pid_t pid = fork();
+    if (pid != 0) {
+        close(listener);
+        return pid;
+    }
+    signal(SIGTERM, SIG_DFL); /* Check's own handler would end the whole group */
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    for (;;) {
+        char commands[65536], answers[512];
+        int fd = accept(listener, NULL, NULL);
+        snprintf(answers, sizeof(answers), "+OK\r\n$%zu\r\n%s\r\n*0\r\n-ERR unknown\r\n", strlen(info), info);
+        if (fd < 0 || recv(fd, commands, sizeof(commands), 0) <= 0 ||
+            send(fd, answers, strlen(answers), MSG_NOSIGNAL) < 0) {
+            _exit(1);
+        }
+        while (recv(fd, commands, sizeof(commands), 0) > 0) {
+        }
+        close(fd);
+    }
+}
+
+START_TEST(an_old_redis_is_refused)
+{
+    static const char *const words[] = {"event=store", "6.2 or newer", NULL};
+    int port;
+    struct server old = {.pid = start_old_redis(&port)};
+    snprintf(url, sizeof(url), "redis://127.0.0.1:%d/0", port);
+    struct daemon_setup options = {.policy = policy, .store = url, .not_ready = true};
+    ck_assert_int_eq(daemon_start(&gate, &options), 0);
+    bool told = daemon_wait_logged(&gate, words, WAIT_MS);
+    struct http_answer answer = daemon_put(&gate, "web", "a", NULL);
+    server_stop(&old);
+    ck_assert(told);
+    ck_assert_msg(answer.status == 503, "%d: %s", answer.status, answer.body);
+    ck_assert_msg(strstr(http_text(&answer, "/type"), "store-unfit") != NULL, "%s", answer.body);
+    http_finish(&answer);
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *suite = suite_create("redis away");
@@ -234,6 +282,7 @@ static Suite *suite(void)
     tcase_add_test(tcase, a_killed_redis_comes_back_and_nobody_is_lost);
     tcase_add_test(tcase, a_flushed_redis_is_learned_not_trusted);
     tcase_add_test(tcase, a_redis_that_would_evict_is_refused_with_the_mend);
+    tcase_add_test(tcase, an_old_redis_is_refused);
     suite_add_tcase(suite, tcase);
     return suite;
 }
