@@ -7,7 +7,7 @@
 #include <string.h>
 
 #define WAIT_MS    15000
-#define INSTANCES  400
+#define INSTANCES  300
 #define RATE_MILLI 40000
 #define BURST      8
 #define GAP_MAX_US INT64_C(3000000)

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #define WAIT_MS   20000
-#define INSTANCES 120
+#define INSTANCES 80
 #define SLOW_RATE 10
 #define FAST_RATE 100
 
