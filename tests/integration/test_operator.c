@@ -7,10 +7,11 @@
 
 #define WAIT_MS 15000
 
-static const char policy[] =
-    "{\"policy\":\"p\",\"dependencies\":{\"db\":{\"limiter\":{\"mode\":\"fixed\"},"
-    "\"bucket\":{\"rate\":100,\"burst\":20},\"reserve\":{\"burst\":0,\"in_flight\":0},\"in_flight\":{\"max\":100}}},"
-    "\"fleets\":{\"web\":{\"needs\":{\"db\":1},\"lease\":\"5m\"},\"other\":{\"needs\":{\"db\":1},\"lease\":\"5m\"}}}";
+static const char policy[] = "{\"policy\":\"p\",\"dependencies\":{\"db\":{\"limiter\":{\"mode\":\"fixed\"},"
+                             "\"bucket\":{\"rate\":100,\"burst\":20},\"reserve\":{\"burst\":0,\"in_flight\":"
+                             "0},\"in_flight\":{\"max\":100}}},"
+                             "\"fleets\":{\"web\":{\"needs\":{\"db\":1},\"lease\":\"5m\"},\"other\":{"
+                             "\"needs\":{\"db\":1},\"lease\":\"5m\"}}}";
 
 static struct daemon_process gate;
 
