@@ -77,10 +77,15 @@ char *recovery_format(const struct recovery *recovery, const char *policy,
                       const struct snapshot_dependency *dependency)
 {
     char cause[2 * REASON_MAX + 4];
-    char ended[24] = "null";
+    char ended[128];
     escape(cause, sizeof(cause), recovery->cause);
     if (recovery->ended_us > 0) {
         snprintf(ended, sizeof(ended), "%lld", (long long)(recovery->ended_us / US_IN_MS));
+    } else {
+        /* What the next leader counts from. */
+        snprintf(ended, sizeof(ended), "null,\"granted_before\":%lld,\"recovered_before\":%lld,\"failed_before\":%lld",
+                 (long long)recovery->granted_before, (long long)recovery->recovered_before,
+                 (long long)recovery->failed_before);
     }
     size_t size = recovery->timeline_size + sizeof(cause) + 512;
     char *text = malloc(size);
@@ -108,17 +113,36 @@ static bool number_after(const char *value, const char *name, int64_t *ret_numbe
     return end != at + strlen(name);
 }
 
+/* A counter when the recovery began: as it was written, or, where the store has lost counts since, as far before the
+ * present one as was written. */
+static int64_t before(const char *value, const char *name, int64_t now)
+{
+    char member[40];
+    int64_t counted = 0, begin = 0;
+    snprintf(member, sizeof(member), "\"%s_before\":", name);
+    if (number_after(value, member, &begin) && begin <= now) {
+        return begin;
+    }
+    snprintf(member, sizeof(member), "\"%s\":", name);
+    return number_after(value, member, &counted) ? now - counted : now;
+}
+
+static void take_counts(struct recovery *recovery, const char *value, const struct snapshot_dependency *dependency)
+{
+    recovery->granted_before = before(value, "granted", dependency->granted);
+    recovery->recovered_before = before(value, "recovered", dependency->recovered);
+    recovery->failed_before = before(value, "failed", dependency->failed + dependency->expired);
+}
+
 bool recovery_resume(struct recovery *recovery, const char *value, const struct snapshot_dependency *dependency)
 {
     char mark[HG_NAME_MAX + 20];
     snprintf(mark, sizeof(mark), "\"dependency\":\"%s\"", dependency->name);
     const char *timeline = strstr(value, "\"timeline\":[");
     const char *end = strrchr(value, ']');
-    int64_t number = 0, began_ms = 0, granted = 0, recovered = 0, failed = 0;
+    int64_t number = 0, began_ms = 0;
     if (strstr(value, mark) == NULL || strstr(value, "\"ended_ms\":null") == NULL || timeline == NULL || end == NULL ||
-        !number_after(value, "\"number\":", &number) || !number_after(value, "\"began_ms\":", &began_ms) ||
-        !number_after(value, "\"granted\":", &granted) || !number_after(value, "\"recovered\":", &recovered) ||
-        !number_after(value, "\"failed\":", &failed)) {
+        !number_after(value, "\"number\":", &number) || !number_after(value, "\"began_ms\":", &began_ms)) {
         return false;
     }
     timeline += strlen("\"timeline\":[");
@@ -128,9 +152,7 @@ bool recovery_resume(struct recovery *recovery, const char *value, const struct 
         cause += strlen("\"cause\":\"");
         snprintf(recovery->cause, sizeof(recovery->cause), "%.*s", (int)strcspn(cause, "\"\\"), cause);
     }
-    recovery->granted_before -= granted;
-    recovery->recovered_before -= recovered;
-    recovery->failed_before -= failed;
+    take_counts(recovery, value, dependency);
     char *kept = end > timeline ? strndup(timeline, (size_t)(end - timeline)) : NULL;
     if (kept != NULL) {
         recovery->timeline = kept;

@@ -76,7 +76,8 @@ void connections_make_room(struct http_connections *list)
 
 void connections_sweep(struct http_connections *list, uint64_t oldest_ms)
 {
-    for (struct http_connection *connection = list->first; connection != NULL; connection = connection->behind) {
+    for (struct http_connection *connection = list->first; connection != NULL;
+         connection = connection->behind) {
         bool late = connection->since_ms < oldest_ms;
         if (!connection->waits && !connection->shut && (late || hung_up(connection))) {
             list->pushed_out += late;

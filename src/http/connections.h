@@ -1,6 +1,6 @@
-/* Who is connected, the longest silent first. A connection that only sits there, or dribbles a request, must not keep
- * others out: when the table is nearly full the longest silent one makes room, and none may take longer than
- * HTTP_REQUEST_S over one request. Connections that wait for our answer are left alone. */
+/* Who is connected, the longest silent first. A connection that only sits there, or dribbles a request, must
+ * not keep others out: when the table is nearly full the longest silent one makes room, and none may take
+ * longer than HTTP_REQUEST_S over one request. Connections that wait for our answer are left alone. */
 #ifndef HTTP_CONNECTIONS_H
 #define HTTP_CONNECTIONS_H
 
@@ -35,8 +35,8 @@ void connections_touch(struct http_connections *list, struct http_connection *co
 /* Shuts down the longest silent one, for a new one. */
 void connections_make_room(struct http_connections *list);
 
-/* Shuts down those that have been silent, or at one request, since before `oldest_ms`, and those whose client hung up
- * right behind its bytes: the library's edge-triggered look does not see that until they time out. */
+/* Shuts down those that have been silent, or at one request, since before `oldest_ms`, and those whose client
+ * hung up right behind its bytes: the library's edge-triggered look does not see that until they time out. */
 void connections_sweep(struct http_connections *list, uint64_t oldest_ms);
 
 #endif

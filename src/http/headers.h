@@ -1,6 +1,6 @@
-/* What a request's headers must not do. libmicrohttpd takes the first of two Content-Lengths, lets spaces stand before
- * the colon, and waits for a body whose coding it does not know: behind a proxy each of these lets one request hide in
- * another. */
+/* What a request's headers must not do. libmicrohttpd takes the first of two Content-Lengths, lets spaces
+ * stand before the colon, and waits for a body whose coding it does not know: behind a proxy each of these
+ * lets one request hide in another. */
 #ifndef HTTP_HEADERS_H
 #define HTTP_HEADERS_H
 

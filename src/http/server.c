@@ -185,7 +185,8 @@ static void *uri_cb(void *user_data, const char *uri, struct MHD_Connection *con
     }
     exchange->server = server;
     exchange->connection = connection;
-    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
     exchange->place = info == NULL ? NULL : info->socket_context;
     connections_touch(&server->connections, exchange->place, false, uv_now(server->options.loop));
     exchange->uri_long = strlen(uri) > HTTP_PATH_MAX;
@@ -336,7 +337,8 @@ static void sweep_cb(uv_timer_t *timer)
 {
     struct http_server *server = timer->data;
     uint64_t now_ms = uv_now(server->options.loop);
-    connections_sweep(&server->connections, now_ms > HTTP_REQUEST_S * 1000 ? now_ms - HTTP_REQUEST_S * 1000 : 0);
+    connections_sweep(&server->connections,
+                      now_ms > HTTP_REQUEST_S * 1000 ? now_ms - HTTP_REQUEST_S * 1000 : 0);
     server->counters.connections_over = server->connections.pushed_out;
 }
 

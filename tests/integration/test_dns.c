@@ -1,5 +1,5 @@
-/* A dependency whose DNS name loses its addresses while its servers live on, as in October 2025, and comes back; and
- * the same fleet power-cycled while nothing else is wrong. */
+/* A dependency whose DNS name loses its addresses while its servers live on, as in October 2025, and comes
+ * back; and the same fleet power-cycled while nothing else is wrong. */
 #include "check_main.h"
 #include "daemon.h"
 #include "herd.h"
@@ -26,7 +26,8 @@ static void write_hosts(const char *text)
     server_signal(&dns, SIGHUP); /* reads it again */
 }
 
-/* The name itself stays (it has a text record): asked for addresses, the server answers that there are none. */
+/* The name itself stays (it has a text record): asked for addresses, the server answers that there are none.
+ */
 static void start_dns(void)
 {
     char program[256], port[32], hosts_option[320], log_option[320];
@@ -39,10 +40,23 @@ static void start_dns(void)
     snprintf(port, sizeof(port), "--port=%d", number);
     snprintf(hosts_option, sizeof(hosts_option), "--addn-hosts=%s", hosts);
     snprintf(log_option, sizeof(log_option), "--log-facility=%s", queries);
-    const char *argv[] = {program, "--keep-in-foreground", "--conf-file=/dev/null", "--no-resolv", "--no-hosts", port,
-                          "--listen-address=127.0.0.1", "--bind-interfaces", "--user=root", "--pid-file=",
-                          "--local=/internal/", "--txt-record=db.internal,here", "--log-queries", "--cache-size=0",
-                          hosts_option, log_option, NULL};
+    const char *argv[] = {program,
+                          "--keep-in-foreground",
+                          "--conf-file=/dev/null",
+                          "--no-resolv",
+                          "--no-hosts",
+                          port,
+                          "--listen-address=127.0.0.1",
+                          "--bind-interfaces",
+                          "--user=root",
+                          "--pid-file=",
+                          "--local=/internal/",
+                          "--txt-record=db.internal,here",
+                          "--log-queries",
+                          "--cache-size=0",
+                          hosts_option,
+                          log_option,
+                          NULL};
     ck_assert_int_eq(server_start(&dns, argv, number), 0);
 }
 
@@ -64,7 +78,8 @@ static void setup(void)
     char policy[1024];
     start_dns();
     snprintf(policy, sizeof(policy),
-             "{\"policy\":\"p\",\"dependencies\":{\"db\":{\"probes\":[{\"dns\":\"db.internal\",\"server\":\"127.0.0.1:%d\","
+             "{\"policy\":\"p\",\"dependencies\":{\"db\":{\"probes\":[{\"dns\":\"db.internal\",\"server\":"
+             "\"127.0.0.1:%d\","
              "\"interval\":\"300ms\",\"timeout\":\"150ms\",\"rise\":2,\"fall\":%d}],"
              "\"bucket\":{\"rate\":2000,\"burst\":200},\"reserve\":{\"burst\":0,\"in_flight\":0},"
              "\"in_flight\":{\"max\":100}}},"
@@ -84,7 +99,8 @@ static void teardown(void)
 
 static void wait_for_phase(const char *phase, char *ret_why, size_t size)
 {
-    ck_assert_msg(daemon_wait_text(&gate, "/v1/dependencies/db", "/phase", phase, WAIT_MS), "never %s", phase);
+    ck_assert_msg(daemon_wait_text(&gate, "/v1/dependencies/db", "/phase", phase, WAIT_MS), "never %s",
+                  phase);
     struct http_answer answer = daemon_ask(&gate, "GET", "/v1/dependencies/db", NULL);
     snprintf(ret_why, size, "%s", http_text(&answer, "/why"));
     http_finish(&answer);
@@ -92,8 +108,12 @@ static void wait_for_phase(const char *phase, char *ret_why, size_t size)
 
 static struct herd *make_herd(void)
 {
-    struct herd_options options = {.ports = {gate.server.port}, .port_count = 1, .fleet = "web",
-                                   .instance_count = INSTANCES, .connection_count = INSTANCES, .hold_us = 60000};
+    struct herd_options options = {.ports = {gate.server.port},
+                                   .port_count = 1,
+                                   .fleet = "web",
+                                   .instance_count = INSTANCES,
+                                   .connection_count = INSTANCES,
+                                   .hold_us = 60000};
     return herd_create(&options);
 }
 
@@ -122,7 +142,8 @@ static void check_recovery(const char *cause, const char *const *phases)
     }
     ck_assert_int_eq(answer.status, 200);
     ck_assert_msg(json_array_size(http_at(&answer, "/recoveries")) == 1, "%s", answer.body);
-    ck_assert_int_ge(http_int(&answer, "/recoveries/0/ended_ms"), http_int(&answer, "/recoveries/0/began_ms"));
+    ck_assert_int_ge(http_int(&answer, "/recoveries/0/ended_ms"),
+                     http_int(&answer, "/recoveries/0/began_ms"));
     /* A few of a crowd are through before the next look of the leader sees that it is one. */
     ck_assert_int_ge(http_int(&answer, "/recoveries/0/recovered"), INSTANCES - 2 * START);
     ck_assert_int_le(http_int(&answer, "/recoveries/0/recovered"), INSTANCES);

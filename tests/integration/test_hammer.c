@@ -1,5 +1,6 @@
-/* The limits under a hammer: 2,000 instances that ignore every advice, for ten seconds, at two controllers on one
- * Redis, and at one with its state in memory. Judged by the store's clock: a fence is the store's grant time. */
+/* The limits under a hammer: 2,000 instances that ignore every advice, for ten seconds, at two controllers on
+ * one Redis, and at one with its state in memory. Judged by the store's clock: a fence is the store's grant
+ * time. */
 #include "check_main.h"
 #include "daemon.h"
 #include "herd.h"
@@ -18,11 +19,13 @@
 
 static const char rate_policy[] =
     "{\"policy\":\"p\",\"dependencies\":{\"db\":{\"limiter\":{\"mode\":\"fixed\"},"
-    "\"bucket\":{\"rate\":50,\"burst\":10},\"reserve\":{\"burst\":0,\"in_flight\":0},\"in_flight\":{\"max\":100000}}},"
+    "\"bucket\":{\"rate\":50,\"burst\":10},\"reserve\":{\"burst\":0,\"in_flight\":0},\"in_flight\":{\"max\":"
+    "100000}}},"
     "\"fleets\":{\"web\":{\"needs\":{\"db\":1},\"lease\":\"2m\"}}}";
 static const char flight_policy[] =
     "{\"policy\":\"p\",\"dependencies\":{\"db\":{\"limiter\":{\"mode\":\"fixed\"},"
-    "\"bucket\":{\"rate\":1000,\"burst\":1000},\"reserve\":{\"burst\":0,\"in_flight\":0},\"in_flight\":{\"max\":5}}},"
+    "\"bucket\":{\"rate\":1000,\"burst\":1000},\"reserve\":{\"burst\":0,\"in_flight\":0},\"in_flight\":{"
+    "\"max\":5}}},"
     "\"fleets\":{\"web\":{\"needs\":{\"db\":1},\"lease\":\"2m\"}}}";
 
 static struct daemon_process first, second;
@@ -82,8 +85,8 @@ static void hammer_rate(const char *what)
     double used = (double)count / tokens;
     double excess = (double)herd_worst_excess(grants, count, &limit, SLACK_US) / 1e6;
     tell(what, counts, count);
-    printf("%s: %.1f %% of %.0f tokens used; worst window %+.3f tokens against burst + rate * t\n", what, used * 100,
-           tokens, excess);
+    printf("%s: %.1f %% of %.0f tokens used; worst window %+.3f tokens against burst + rate * t\n", what,
+           used * 100, tokens, excess);
     ck_assert_int_eq(counts->odd, 0);
     ck_assert_int_eq(counts->away, 0);
     ck_assert_int_eq(counts->broken, 0);
@@ -109,8 +112,9 @@ static void hammer_in_flight(const char *what)
     const struct herd_grant *grants = herd_grants(herd, &count);
     int64_t most = herd_most_held(grants, count);
     tell(what, counts, count);
-    printf("%s: at most %lld in flight as the fleet saw it, %lld as told; limit 5; %.0f %% of 5 kept busy\n", what,
-           (long long)most, (long long)most_told, 100.0 * (double)count * 0.1 / (HAMMER_MS / 1000.0) / 5);
+    printf("%s: at most %lld in flight as the fleet saw it, %lld as told; limit 5; %.0f %% of 5 kept busy\n",
+           what, (long long)most, (long long)most_told,
+           100.0 * (double)count * 0.1 / (HAMMER_MS / 1000.0) / 5);
     ck_assert_int_eq(counts->odd, 0);
     ck_assert_int_eq(counts->away, 0);
     ck_assert_int_eq(most, 5);

@@ -16,10 +16,9 @@
 #define PUT        "PUT /v1/fleets/web/instances/h/permit HTTP/1.1\r\nHost: x\r\n"
 #define GET        "GET /healthz HTTP/1.1\r\nHost: x\r\n"
 
-static const char policy[] =
-    "{\"policy\":\"p\",\"dependencies\":{\"db\":{\"limiter\":{\"mode\":\"fixed\"},"
-    "\"bucket\":{\"rate\":100000,\"burst\":100000},\"in_flight\":{\"max\":100000}}},"
-    "\"fleets\":{\"web\":{\"needs\":{\"db\":1},\"lease\":\"5m\"}}}";
+static const char policy[] = "{\"policy\":\"p\",\"dependencies\":{\"db\":{\"limiter\":{\"mode\":\"fixed\"},"
+                             "\"bucket\":{\"rate\":100000,\"burst\":100000},\"in_flight\":{\"max\":100000}}},"
+                             "\"fleets\":{\"web\":{\"needs\":{\"db\":1},\"lease\":\"5m\"}}}";
 
 static struct daemon_process gate;
 static struct raw_answer answer;
@@ -42,8 +41,8 @@ static void teardown(void)
 static void others_are_served(const char *after)
 {
     struct http_answer mine = daemon_put(&gate, "web", "mine", NULL);
-    ck_assert_msg(mine.status == 200 && json_is_true(http_at(&mine, "/already")), "after %s: %d %s", after, mine.status,
-                  mine.body);
+    ck_assert_msg(mine.status == 200 && json_is_true(http_at(&mine, "/already")), "after %s: %d %s", after,
+                  mine.status, mine.body);
     ck_assert_msg(mine.took_us < INT64_C(5000000), "after %s: %lld us", after, (long long)mine.took_us);
     http_finish(&mine);
 }
@@ -53,12 +52,14 @@ static bool has_problem(const struct raw_answer *got)
     return strstr(got->text, "Content-Type: application/problem+json") != NULL;
 }
 
-/* `status` with problem+json; 0: any refusal that closes the connection, as the library gives for broken framing. */
+/* `status` with problem+json; 0: any refusal that closes the connection, as the library gives for broken
+ * framing. */
 static void expect(const char *name, const char *bytes, size_t size, int status)
 {
     raw_ask(gate.server.port, bytes, size, &answer);
     if (status > 0) {
-        ck_assert_msg(answer.status == status, "%s: %d, not %d: %.300s", name, answer.status, status, answer.text);
+        ck_assert_msg(answer.status == status, "%s: %d, not %d: %.300s", name, answer.status, status,
+                      answer.text);
         ck_assert_msg(status < 400 || has_problem(&answer), "%s: %.300s", name, answer.text);
     } else {
         bool refused = answer.status >= 400 && strcasestr(answer.text, "\r\nConnection: close") != NULL;
@@ -87,8 +88,8 @@ START_TEST(broken_framing)
         {"both lengths", PUT "Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n{}", 400},
         {"two lengths", PUT "Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}x", 400},
         {"two equal lengths", PUT "Content-Length: 2\r\nContent-Length: 2\r\n\r\n{}", 400},
-        {"a blank before the colon", PUT "Content-Length: 0\r\nTransfer-Encoding : chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
-         400},
+        {"a blank before the colon",
+         PUT "Content-Length: 0\r\nTransfer-Encoding : chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n", 400},
         {"another coding", PUT "Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", 400},
         {"two codings", PUT "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400},
         {"a negative length", PUT "Content-Length: -2\r\n\r\n{}", 0},
@@ -301,8 +302,8 @@ START_TEST(idle_connections_keep_nobody_out)
     }
     double open = daemon_metric(&gate, "headgate_http_connections");
     double over = daemon_metric(&gate, "headgate_http_connections_over_total");
-    printf("%d idle connections: %.0f open at the controller, %d closed to make room, heap %.0f bytes each\n", count,
-           open, closed, (daemon_metric(&gate, "headgate_heap_bytes") - heap) / open);
+    printf("%d idle connections: %.0f open at the controller, %d closed to make room, heap %.0f bytes each\n",
+           count, open, closed, (daemon_metric(&gate, "headgate_heap_bytes") - heap) / open);
     ck_assert_msg(open <= 4096, "%.0f open", open);
     ck_assert(count < 4096 || (closed > 0 && over >= closed));
     for (int i = 0; i < count; i++) {

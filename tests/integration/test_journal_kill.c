@@ -1,5 +1,5 @@
-/* The controller with the journaled store is killed in the middle of a relaunch, and started again: nobody is granted
- * twice, none is lost. */
+/* The controller with the journaled store is killed in the middle of a relaunch, and started again: nobody is
+ * granted twice, none is lost. */
 #include "check_main.h"
 #include "daemon.h"
 #include "herd.h"
@@ -13,10 +13,10 @@
 #define BURST      10
 #define RUN_MS     60000
 
-static const char policy[] =
-    "{\"policy\":\"p\",\"dependencies\":{\"db\":{\"limiter\":{\"mode\":\"fixed\"},"
-    "\"bucket\":{\"rate\":60,\"burst\":10},\"reserve\":{\"burst\":0,\"in_flight\":0},\"in_flight\":{\"max\":40}}},"
-    "\"fleets\":{\"web\":{\"needs\":{\"db\":1},\"lease\":\"2m\"}}}";
+static const char policy[] = "{\"policy\":\"p\",\"dependencies\":{\"db\":{\"limiter\":{\"mode\":\"fixed\"},"
+                             "\"bucket\":{\"rate\":60,\"burst\":10},\"reserve\":{\"burst\":0,\"in_flight\":0}"
+                             ",\"in_flight\":{\"max\":40}}},"
+                             "\"fleets\":{\"web\":{\"needs\":{\"db\":1},\"lease\":\"2m\"}}}";
 
 static struct daemon_process gate;
 static char directory[256], url[300];
@@ -39,8 +39,12 @@ START_TEST(a_killed_controller_forgets_nothing)
 {
     static const struct herd_limit limit = {.rate_milli = RATE_MILLI, .burst = BURST};
     struct daemon_setup again = {.policy = policy, .store = url, .old_store = true};
-    struct herd_options options = {.ports = {gate.server.port}, .port_count = 1, .fleet = "web",
-                                   .instance_count = INSTANCES, .connection_count = INSTANCES, .hold_us = 200000};
+    struct herd_options options = {.ports = {gate.server.port},
+                                   .port_count = 1,
+                                   .fleet = "web",
+                                   .instance_count = INSTANCES,
+                                   .connection_count = INSTANCES,
+                                   .hold_us = 200000};
     struct herd *herd = herd_create(&options);
     for (int i = 0; i < KILLS; i++) {
         ck_assert(!herd_run(herd, 1200));
@@ -48,15 +52,18 @@ START_TEST(a_killed_controller_forgets_nothing)
         (void)herd_run(herd, 100);
         ck_assert_int_eq(daemon_restart(&gate, &again), 0);
     }
-    ck_assert_msg(herd_run(herd, RUN_MS), "only %lld of %d are through", (long long)herd_counts(herd)->done, INSTANCES);
+    ck_assert_msg(herd_run(herd, RUN_MS), "only %lld of %d are through", (long long)herd_counts(herd)->done,
+                  INSTANCES);
     size_t count;
     const struct herd_grant *grants = herd_grants(herd, &count);
     double excess = (double)herd_worst_excess(grants, count, &limit, 64) / 1e6;
     int64_t most = herd_most_held(grants, count);
     size_t twice = herd_granted_twice(grants, count);
-    printf("killed %d times: %zu answers with a permit for %d instances, %zu granted twice, longest gap %.2f s, worst "
+    printf("killed %d times: %zu answers with a permit for %d instances, %zu granted twice, longest gap %.2f "
+           "s, worst "
            "window %+.3f tokens, at most %lld of 40 in flight\n",
-           KILLS, count, INSTANCES, twice, (double)herd_longest_gap_us(grants, count) / 1e6, excess, (long long)most);
+           KILLS, count, INSTANCES, twice, (double)herd_longest_gap_us(grants, count) / 1e6, excess,
+           (long long)most);
     ck_assert_int_eq(herd_counts(herd)->odd, 0);
     ck_assert_int_eq(herd_counts(herd)->refused, 0);
     ck_assert_uint_eq(twice, 0);

@@ -7,17 +7,17 @@
 #include <stdio.h>
 #include <string.h>
 
-#define INSTANCES         20000
-#define CONNECTIONS       64
-#define ASK_MS            12000
-#define REDIS_BYTES_MAX   150
-#define HEAP_SLACK_BYTES  (64 * 1024) /* what buffers of a few connections may still hold */
+#define INSTANCES        20000
+#define CONNECTIONS      64
+#define ASK_MS           12000
+#define REDIS_BYTES_MAX  150
+#define HEAP_SLACK_BYTES (64 * 1024) /* what buffers of a few connections may still hold */
 
 /* The first takes the only unit in flight and keeps it: the others wait. */
-static const char policy[] =
-    "{\"policy\":\"p\",\"dependencies\":{\"db\":{\"limiter\":{\"mode\":\"fixed\"},"
-    "\"bucket\":{\"rate\":20,\"burst\":2},\"reserve\":{\"burst\":0,\"in_flight\":0},\"in_flight\":{\"max\":1}}},"
-    "\"fleets\":{\"web\":{\"size\":20000,\"needs\":{\"db\":1},\"lease\":\"1h\"}}}";
+static const char policy[] = "{\"policy\":\"p\",\"dependencies\":{\"db\":{\"limiter\":{\"mode\":\"fixed\"},"
+                             "\"bucket\":{\"rate\":20,\"burst\":2},\"reserve\":{\"burst\":0,\"in_flight\":0},"
+                             "\"in_flight\":{\"max\":1}}},"
+                             "\"fleets\":{\"web\":{\"size\":20000,\"needs\":{\"db\":1},\"lease\":\"1h\"}}}";
 
 static struct daemon_process gate;
 static struct server redis;
@@ -78,7 +78,8 @@ START_TEST(waiting_costs_the_controller_nothing)
     int64_t redis_each = (redis_info(redis.port, "used_memory") - redis_before) / INSTANCES;
     struct http_answer fleet = daemon_ask(&gate, "GET", "/v1/fleets/web", NULL);
     double local = daemon_metric(&gate, "headgate_requests_local_total") - local_before;
-    printf("%d instances wait: the controller's allocator holds %.0f bytes more (%.0f before), resident %+lld KiB; "
+    printf("%d instances wait: the controller's allocator holds %.0f bytes more (%.0f before), resident "
+           "%+lld KiB; "
            "Redis %lld bytes an instance; %.0f asks answered without the store\n",
            INSTANCES, heap_after - heap_before, heap_before,
            (long long)(process_rss_bytes(gate.server.pid) - rss_before) / 1024, (long long)redis_each, local);

@@ -1,5 +1,5 @@
-/* Whose fault a failure is: an instance's own counts and comes back through backoff; a dependency's counts for
- * nobody. */
+/* Whose fault a failure is: an instance's own counts and comes back through backoff; a dependency's counts
+ * for nobody. */
 #include "check_main.h"
 #include "daemon.h"
 
@@ -43,7 +43,8 @@ static void setup(void)
     dependency_up();
     snprintf(policy, sizeof(policy),
              "{\"policy\":\"p\",\"dependencies\":{\"db\":{\"limiter\":{\"mode\":\"fixed\"},"
-             "\"probes\":[{\"tcp\":\"127.0.0.1:%d\",\"interval\":\"200ms\",\"timeout\":\"100ms\",\"rise\":2,\"fall\":2}],"
+             "\"probes\":[{\"tcp\":\"127.0.0.1:%d\",\"interval\":\"200ms\",\"timeout\":\"100ms\",\"rise\":2,"
+             "\"fall\":2}],"
              "\"bucket\":{\"rate\":1000,\"burst\":100},\"reserve\":{\"burst\":0,\"in_flight\":0},"
              "\"in_flight\":{\"max\":%d}}},"
              "\"fleets\":{\"web\":{\"needs\":{\"db\":1},\"lease\":\"1500ms\","
@@ -92,7 +93,8 @@ static int acquire_all(struct http_answer *ret_answer)
     char body[4096];
     size_t used = (size_t)snprintf(body, sizeof(body), "{\"items\":[");
     for (int i = 0; i < INSTANCES; i++) {
-        used += (size_t)snprintf(body + used, sizeof(body) - used, "%s{\"instance\":\"h%d\"}", i > 0 ? "," : "", i);
+        used += (size_t)snprintf(body + used, sizeof(body) - used, "%s{\"instance\":\"h%d\"}",
+                                 i > 0 ? "," : "", i);
     }
     snprintf(body + used, sizeof(body) - used, "]}");
     *ret_answer = daemon_ask(&gate, "POST", "/v1/fleets/web/permits:batch", body);
@@ -125,8 +127,9 @@ static int fail_granted(const struct http_answer *answer, int from)
         snprintf(pointer, sizeof(pointer), "/items/%d/state", i);
         snprintf(name, sizeof(name), "h%d", i);
         if (strcmp(http_text(answer, pointer), "granted") == 0) {
-            struct http_answer done = daemon_post(&gate, "web", name, "complete",
-                                                  "{\"outcome\":\"failed\",\"reason\":\"the database is away\"}");
+            struct http_answer done =
+                daemon_post(&gate, "web", name, "complete",
+                            "{\"outcome\":\"failed\",\"reason\":\"the database is away\"}");
             ck_assert_int_eq(done.status, 200);
             http_finish(&done);
             failed++;

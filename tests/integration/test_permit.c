@@ -15,8 +15,10 @@ static const char policy[] =
     "\"narrow\":{\"limiter\":{\"mode\":\"fixed\"},\"bucket\":{\"rate\":1000,\"burst\":1000},"
     "\"reserve\":{\"burst\":0,\"in_flight\":1},\"in_flight\":{\"max\":2}}},"
     "\"fleets\":{"
-    "\"web\":{\"needs\":{\"db\":1},\"lease\":\"1m\",\"backoff\":{\"base\":\"1ms\",\"max\":\"1ms\",\"attempts\":3}},"
-    "\"brief\":{\"needs\":{\"db\":1},\"lease\":\"1s\",\"backoff\":{\"base\":\"1ms\",\"max\":\"1ms\",\"attempts\":20}},"
+    "\"web\":{\"needs\":{\"db\":1},\"lease\":\"1m\",\"backoff\":{\"base\":\"1ms\",\"max\":\"1ms\","
+    "\"attempts\":3}},"
+    "\"brief\":{\"needs\":{\"db\":1},\"lease\":\"1s\",\"backoff\":{\"base\":\"1ms\",\"max\":\"1ms\","
+    "\"attempts\":20}},"
     "\"tight\":{\"needs\":{\"narrow\":1},\"lease\":\"1m\"}}}";
 
 static struct daemon_process gate;
@@ -66,10 +68,13 @@ static void post(const char *fleet, const char *instance, const char *verb, int 
     vsnprintf(body, sizeof(body), format, arguments);
     va_end(arguments);
     struct http_answer answer = daemon_post(&gate, fleet, instance, verb, body);
-    ck_assert_msg(answer.status == status, "%s %s: %d, not %d: %s", verb, body, answer.status, status, answer.body);
+    ck_assert_msg(answer.status == status, "%s %s: %d, not %d: %s", verb, body, answer.status, status,
+                  answer.body);
     ck_assert_str_eq(answer.content_type, status >= 400 ? "application/problem+json" : "application/json");
     const json_t *member = http_at(&answer, pointer);
-    const char *seen = json_is_true(member) ? "true" : json_is_false(member) ? "false" : http_text(&answer, pointer);
+    const char *seen = json_is_true(member)    ? "true"
+                       : json_is_false(member) ? "false"
+                                               : http_text(&answer, pointer);
     ck_assert_msg(strstr(seen, text) != NULL, "%s is '%s', not '%s': %s", pointer, seen, text, answer.body);
     http_finish(&answer);
 }
@@ -98,8 +103,10 @@ START_TEST(completing_twice_is_harmless)
 {
     long long fence = acquire("web", "a", NULL);
     post("web", "a", "renew", 200, "/state", "granted", "{\"fence\":%lld}", fence);
-    post("web", "a", "complete", 200, "/already", "false", "{\"fence\":%lld,\"outcome\":\"recovered\"}", fence);
-    post("web", "a", "complete", 200, "/already", "true", "{\"fence\":%lld,\"outcome\":\"recovered\"}", fence);
+    post("web", "a", "complete", 200, "/already", "false", "{\"fence\":%lld,\"outcome\":\"recovered\"}",
+         fence);
+    post("web", "a", "complete", 200, "/already", "true", "{\"fence\":%lld,\"outcome\":\"recovered\"}",
+         fence);
     post("web", "a", "complete", 409, "/type", "conflict", "{\"fence\":%lld,\"outcome\":\"failed\"}", fence);
     struct http_answer one = daemon_ask(&gate, "GET", "/v1/fleets/web/instances/a", NULL);
     ck_assert_str_eq(http_text(&one, "/state"), "recovered");
@@ -107,7 +114,8 @@ START_TEST(completing_twice_is_harmless)
     /* A retried complete of the life before, after the next permit was granted, is harmless too. */
     long long next = acquire("web", "a", NULL);
     ck_assert_int_gt(next, fence);
-    post("web", "a", "complete", 200, "/already", "true", "{\"fence\":%lld,\"outcome\":\"recovered\"}", fence);
+    post("web", "a", "complete", 200, "/already", "true", "{\"fence\":%lld,\"outcome\":\"recovered\"}",
+         fence);
     post("web", "a", "renew", 200, "/state", "granted", "{\"fence\":%lld}", next);
     post("web", "b", "complete", 404, "/type", "not-found", "{\"outcome\":\"recovered\"}");
 }
@@ -125,7 +133,8 @@ START_TEST(renewing_after_expiry_is_refused_and_says_why)
     ck_assert_msg(strlen(http_text(&one, "/reasons/0")) > 0, "%s", one.body);
     http_finish(&one);
     /* It had recovered all the same, only late. */
-    post("brief", "a", "complete", 200, "/state", "recovered", "{\"fence\":%lld,\"outcome\":\"recovered\"}", fence);
+    post("brief", "a", "complete", 200, "/state", "recovered", "{\"fence\":%lld,\"outcome\":\"recovered\"}",
+         fence);
 }
 END_TEST
 
@@ -135,21 +144,25 @@ START_TEST(another_life_supersedes)
     long long next = acquire("web", "a", "{\"boot_id\":\"b2\"}");
     ck_assert_int_gt(next, fence);
     post("web", "a", "renew", 409, "/type", "superseded", "{\"fence\":%lld}", fence);
-    post("web", "a", "complete", 409, "/type", "superseded", "{\"fence\":%lld,\"outcome\":\"recovered\"}", fence);
+    post("web", "a", "complete", 409, "/type", "superseded", "{\"fence\":%lld,\"outcome\":\"recovered\"}",
+         fence);
     struct http_answer one = daemon_ask(&gate, "GET", "/v1/fleets/web/instances/a", NULL);
     ck_assert_int_eq(http_int(&one, "/attempt"), 2);
     ck_assert_msg(strstr(http_text(&one, "/reasons/0"), "b2") != NULL, "%s", one.body);
     http_finish(&one);
-    post("web", "a", "complete", 200, "/state", "recovered", "{\"fence\":%lld,\"outcome\":\"recovered\"}", next);
+    post("web", "a", "complete", 200, "/state", "recovered", "{\"fence\":%lld,\"outcome\":\"recovered\"}",
+         next);
 }
 END_TEST
 
-/* A wrapper that was restarted in line is another life in the same place: it must not supersede itself later. */
+/* A wrapper that was restarted in line is another life in the same place: it must not supersede itself later.
+ */
 START_TEST(another_life_in_line_takes_over_the_place)
 {
     (void)acquire("tight", "a", NULL);
     for (int life = 1; life <= 2; life++) {
-        struct http_answer wait = daemon_put(&gate, "tight", "b", life == 1 ? "{\"boot_id\":\"b1\"}" : "{\"boot_id\":\"b2\"}");
+        struct http_answer wait =
+            daemon_put(&gate, "tight", "b", life == 1 ? "{\"boot_id\":\"b1\"}" : "{\"boot_id\":\"b2\"}");
         ck_assert_int_eq(wait.status, 429);
         http_finish(&wait);
     }
@@ -255,8 +268,8 @@ START_TEST(batches_answer_each_item)
     http_finish(&answer);
     long long two = acquire("web", "two", NULL);
     char body[256];
-    snprintf(body, sizeof(body), "{\"items\":[{\"instance\":\"two\",\"fence\":%lld},{\"instance\":\"one\",\"fence\":1}]}",
-             two);
+    snprintf(body, sizeof(body),
+             "{\"items\":[{\"instance\":\"two\",\"fence\":%lld},{\"instance\":\"one\",\"fence\":1}]}", two);
     answer = daemon_ask(&gate, "POST", "/v1/fleets/web/permits:renew", body);
     ck_assert_int_eq(http_int(&answer, "/items/0/status"), 200);
     ck_assert_int_eq(http_int(&answer, "/items/1/status"), 409);
@@ -276,7 +289,8 @@ START_TEST(permits_are_listed_in_pages)
     char body[8192], cursor[200] = "", path[300];
     size_t used = (size_t)snprintf(body, sizeof(body), "{\"items\":[");
     for (int i = 0; i < 25; i++) {
-        used += (size_t)snprintf(body + used, sizeof(body) - used, "%s{\"instance\":\"h%02d\"}", i > 0 ? "," : "", i);
+        used += (size_t)snprintf(body + used, sizeof(body) - used, "%s{\"instance\":\"h%02d\"}",
+                                 i > 0 ? "," : "", i);
     }
     snprintf(body + used, sizeof(body) - used, "]}");
     int64_t deadline_ms = server_now_ms() + WAIT_MS;
@@ -290,7 +304,8 @@ START_TEST(permits_are_listed_in_pages)
     bool seen[25] = {false};
     int pages = 0;
     do {
-        snprintf(path, sizeof(path), "/v1/fleets/web/permits?limit=10%s%s", cursor[0] == '\0' ? "" : "&cursor=", cursor);
+        snprintf(path, sizeof(path), "/v1/fleets/web/permits?limit=10%s%s",
+                 cursor[0] == '\0' ? "" : "&cursor=", cursor);
         struct http_answer answer = daemon_ask(&gate, "GET", path, NULL);
         ck_assert_int_eq(answer.status, 200);
         for (size_t i = 0; i < json_array_size(http_at(&answer, "/items")); i++) {

@@ -1,5 +1,5 @@
-/* Redis goes away and comes back: callers are told so at once, never kept waiting, and nobody is lost. A Redis that
- * would evict permits is refused. */
+/* Redis goes away and comes back: callers are told so at once, never kept waiting, and nobody is lost. A
+ * Redis that would evict permits is refused. */
 #include "check_main.h"
 #include "daemon.h"
 #include "herd.h"
@@ -8,15 +8,18 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #define WAIT_MS   20000
 #define INSTANCES 200
 #define ASKS      50
 
-static const char policy[] =
-    "{\"policy\":\"p\",\"dependencies\":{\"db\":{\"limiter\":{\"mode\":\"fixed\"},"
-    "\"bucket\":{\"rate\":40,\"burst\":5},\"reserve\":{\"burst\":0,\"in_flight\":0},\"in_flight\":{\"max\":1000}}},"
-    "\"fleets\":{\"web\":{\"needs\":{\"db\":1},\"lease\":\"5m\"}}}";
+static const char policy[] = "{\"policy\":\"p\",\"dependencies\":{\"db\":{\"limiter\":{\"mode\":\"fixed\"},"
+                             "\"bucket\":{\"rate\":40,\"burst\":5},\"reserve\":{\"burst\":0,\"in_flight\":0},"
+                             "\"in_flight\":{\"max\":1000}}},"
+                             "\"fleets\":{\"web\":{\"needs\":{\"db\":1},\"lease\":\"5m\"}}}";
 
 static struct daemon_process gate;
 static struct server redis;
@@ -54,8 +57,8 @@ static int64_t acquire(const char *instance)
     return fence;
 }
 
-/* Once the loss is noticed every answer comes at once: the median of many is held against the same from a healthy
- * path that needs no store. */
+/* Once the loss is noticed every answer comes at once: the median of many is held against the same from a
+ * healthy path that needs no store. */
 static int64_t median_of_answers(const char *method, const char *path, int status)
 {
     int64_t took[ASKS];
@@ -126,8 +129,12 @@ START_TEST(a_killed_redis_comes_back_and_nobody_is_lost)
     start_redis(keep);
     struct daemon_setup options = {.policy = policy, .store = url};
     ck_assert_int_eq(daemon_start(&gate, &options), 0);
-    struct herd_options fleet = {.ports = {gate.server.port}, .port_count = 1, .fleet = "web",
-                                 .instance_count = INSTANCES, .connection_count = INSTANCES, .hold_us = 20000};
+    struct herd_options fleet = {.ports = {gate.server.port},
+                                 .port_count = 1,
+                                 .fleet = "web",
+                                 .instance_count = INSTANCES,
+                                 .connection_count = INSTANCES,
+                                 .hold_us = 20000};
     struct herd *herd = herd_create(&fleet);
     ck_assert(!herd_run(herd, 1500));
     int number = redis.port;
@@ -138,17 +145,19 @@ START_TEST(a_killed_redis_comes_back_and_nobody_is_lost)
     snprintf(port, sizeof(port), "%d", number);
     char program[256];
     ck_assert(server_find_program("redis-server", program, sizeof(program)));
-    const char *argv[] = {program, "--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "yes",
-                          "--appendfsync", "always", "--dir", directory, NULL};
+    const char *argv[] = {program,  "--port", port,           "--bind", "127.0.0.1",
+                          "--save", "",       "--appendonly", "yes",    "--appendfsync",
+                          "always", "--dir",  directory,      NULL};
     ck_assert_int_eq(server_start(&redis, argv, number), 0);
     ck_assert(daemon_wait_ready(&gate, WAIT_MS));
-    ck_assert_msg(herd_run(herd, 60000), "only %lld of %d are through", (long long)herd_counts(herd)->done, INSTANCES);
+    ck_assert_msg(herd_run(herd, 60000), "only %lld of %d are through", (long long)herd_counts(herd)->done,
+                  INSTANCES);
     size_t count;
     const struct herd_grant *grants = herd_grants(herd, &count);
     static const struct herd_limit limit = {.rate_milli = 40000, .burst = 5};
     double excess = (double)herd_worst_excess(grants, count, &limit, 64) / 1e6;
-    printf("killed: %zu grants for %d instances, %lld answers 503, worst window %+.3f tokens\n", count, INSTANCES,
-           (long long)herd_counts(herd)->away, excess);
+    printf("killed: %zu grants for %d instances, %lld answers 503, worst window %+.3f tokens\n", count,
+           INSTANCES, (long long)herd_counts(herd)->away, excess);
     ck_assert_int_eq(herd_counts(herd)->odd, 0);
     ck_assert_int_gt(herd_counts(herd)->away, 0);
     ck_assert_msg(excess <= 0, "a window had %.3f more grants than burst + rate * t", excess);
@@ -161,19 +170,25 @@ START_TEST(a_killed_redis_comes_back_and_nobody_is_lost)
 }
 END_TEST
 
-/* All is lost but what runs: the controller learns instead of trusting an empty store, and nobody stays behind. */
+/* All is lost but what runs: the controller learns instead of trusting an empty store, and nobody stays
+ * behind. */
 START_TEST(a_flushed_redis_is_learned_not_trusted)
 {
     static const char brief[] =
         "{\"policy\":\"p\",\"dependencies\":{\"db\":{\"limiter\":{\"mode\":\"fixed\"},"
-        "\"bucket\":{\"rate\":40,\"burst\":5},\"reserve\":{\"burst\":0,\"in_flight\":0},\"in_flight\":{\"max\":30}}},"
+        "\"bucket\":{\"rate\":40,\"burst\":5},\"reserve\":{\"burst\":0,\"in_flight\":0},\"in_flight\":{"
+        "\"max\":30}}},"
         "\"fleets\":{\"web\":{\"needs\":{\"db\":1},\"lease\":\"3s\"}}}";
     char reply[256];
     start_redis(NULL);
     struct daemon_setup options = {.policy = brief, .store = url};
     ck_assert_int_eq(daemon_start(&gate, &options), 0);
-    struct herd_options fleet = {.ports = {gate.server.port}, .port_count = 1, .fleet = "web",
-                                 .instance_count = INSTANCES, .connection_count = INSTANCES, .hold_us = 400000};
+    struct herd_options fleet = {.ports = {gate.server.port},
+                                 .port_count = 1,
+                                 .fleet = "web",
+                                 .instance_count = INSTANCES,
+                                 .connection_count = INSTANCES,
+                                 .hold_us = 400000};
     struct herd *herd = herd_create(&fleet);
     ck_assert(!herd_run(herd, 1500));
     size_t before, count;
@@ -188,12 +203,14 @@ START_TEST(a_flushed_redis_is_learned_not_trusted)
         http_finish(&answer);
     }
     ck_assert(learning);
-    ck_assert_msg(herd_run(herd, 60000), "only %lld of %d are through", (long long)herd_counts(herd)->done, INSTANCES);
+    ck_assert_msg(herd_run(herd, 60000), "only %lld of %d are through", (long long)herd_counts(herd)->done,
+                  INSTANCES);
     const struct herd_grant *grants = herd_grants(herd, &count);
     static const struct herd_limit limit = {.rate_milli = 40000, .burst = 5};
     double excess = (double)herd_worst_excess(grants, count, &limit, 64) / 1e6;
-    printf("flushed: %zu grants before, %zu in all, worst window %+.3f tokens, at most %lld of 30 in flight\n", before,
-           count, excess, (long long)herd_most_held(grants, count));
+    printf(
+        "flushed: %zu grants before, %zu in all, worst window %+.3f tokens, at most %lld of 30 in flight\n",
+        before, count, excess, (long long)herd_most_held(grants, count));
     ck_assert_int_eq(herd_counts(herd)->odd, 0);
     ck_assert_msg(excess <= 0, "a window had %.3f more grants than burst + rate * t", excess);
     herd_destroy(herd);
@@ -218,9 +235,55 @@ START_TEST(a_redis_that_would_evict_is_refused_with_the_mend)
     ck_assert_msg(strstr(http_text(&answer, "/store/detail"), "noeviction") != NULL, "%s", answer.body);
     http_finish(&answer);
     /* Mended while it runs: it goes on by itself. */
-    ck_assert_int_eq(redis_ask(redis.port, "CONFIG SET maxmemory-policy noeviction", reply, sizeof(reply)), 0);
+    ck_assert_int_eq(redis_ask(redis.port, "CONFIG SET maxmemory-policy noeviction", reply, sizeof(reply)),
+                     0);
     ck_assert(daemon_wait_ready(&gate, WAIT_MS));
     (void)acquire("a");
+}
+END_TEST
+
+/* Answers the first commands of whoever connects as an old Redis would. */
+static pid_t start_old_redis(int *ret_port)
+{
+    static const char info[] = "redis_version:6.0.16\r\nrole:master\r\nmaxmemory_policy:noeviction\r\n";
+    int listener = server_listen_silent(ret_port);
+    fflush(NULL);
+    pid_t pid = fork();
+    if (pid != 0) {
+        close(listener);
+        return pid;
+    }
+    signal(SIGTERM, SIG_DFL); /* Check's own handler would end the whole group */
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    for (;;) {
+        char commands[65536], answers[512];
+        int fd = accept(listener, NULL, NULL);
+        snprintf(answers, sizeof(answers), "+OK\r\n$%zu\r\n%s\r\n*0\r\n-ERR unknown\r\n", strlen(info), info);
+        if (fd < 0 || recv(fd, commands, sizeof(commands), 0) <= 0 ||
+            send(fd, answers, strlen(answers), MSG_NOSIGNAL) < 0) {
+            _exit(1);
+        }
+        while (recv(fd, commands, sizeof(commands), 0) > 0) {
+        }
+        close(fd);
+    }
+}
+
+START_TEST(an_old_redis_is_refused)
+{
+    static const char *const words[] = {"event=store", "6.2 or newer", NULL};
+    int port;
+    struct server old = {.pid = start_old_redis(&port)};
+    snprintf(url, sizeof(url), "redis://127.0.0.1:%d/0", port);
+    struct daemon_setup options = {.policy = policy, .store = url, .not_ready = true};
+    ck_assert_int_eq(daemon_start(&gate, &options), 0);
+    bool told = daemon_wait_logged(&gate, words, WAIT_MS);
+    struct http_answer answer = daemon_put(&gate, "web", "a", NULL);
+    server_stop(&old);
+    ck_assert(told);
+    ck_assert_msg(answer.status == 503, "%d: %s", answer.status, answer.body);
+    ck_assert_msg(strstr(http_text(&answer, "/type"), "store-unfit") != NULL, "%s", answer.body);
+    http_finish(&answer);
 }
 END_TEST
 
@@ -234,6 +297,7 @@ static Suite *suite(void)
     tcase_add_test(tcase, a_killed_redis_comes_back_and_nobody_is_lost);
     tcase_add_test(tcase, a_flushed_redis_is_learned_not_trusted);
     tcase_add_test(tcase, a_redis_that_would_evict_is_refused_with_the_mend);
+    tcase_add_test(tcase, an_old_redis_is_refused);
     suite_add_tcase(suite, tcase);
     return suite;
 }

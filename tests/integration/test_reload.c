@@ -1,4 +1,5 @@
-/* The policy changes under load: a bad file changes nothing, a good one loses no lease and no place in line. */
+/* The policy changes under load: a bad file changes nothing, a good one loses no lease and no place in line.
+ */
 #include "check_main.h"
 #include "daemon.h"
 #include "herd.h"
@@ -8,7 +9,7 @@
 #include <string.h>
 
 #define WAIT_MS   20000
-#define INSTANCES 120
+#define INSTANCES 80
 #define SLOW_RATE 10
 #define FAST_RATE 100
 
@@ -19,10 +20,12 @@ static const char *policy_text(int rate, const char *more_fleets)
     static char text[2048];
     snprintf(text, sizeof(text),
              "{\"policy\":\"p\",\n\"dependencies\":{\"db\":{\"limiter\":{\"mode\":\"fixed\"},\n"
-             "\"bucket\":{\"rate\":%d,\"burst\":4},\"reserve\":{\"burst\":0,\"in_flight\":0},\n\"in_flight\":{\"max\":1000}},\n"
+             "\"bucket\":{\"rate\":%d,\"burst\":4},\"reserve\":{\"burst\":0,\"in_flight\":0},\n\"in_flight\":"
+             "{\"max\":1000}},\n"
              "\"narrow\":{\"limiter\":{\"mode\":\"fixed\"},\"bucket\":{\"rate\":100,\"burst\":100},"
              "\"reserve\":{\"burst\":0,\"in_flight\":0},\"in_flight\":{\"max\":1}}},\n"
-             "\"fleets\":{\"web\":{\"needs\":{\"db\":1},\"lease\":\"5m\"},\"one\":{\"needs\":{\"narrow\":1},\"lease\":\"5m\"}"
+             "\"fleets\":{\"web\":{\"needs\":{\"db\":1},\"lease\":\"5m\"},\"one\":{\"needs\":{\"narrow\":1},"
+             "\"lease\":\"5m\"}"
              "%s}}",
              rate, more_fleets);
     return text;
@@ -68,12 +71,14 @@ static void ticket_of(const char *instance, char *ret_ticket, size_t size)
 {
     struct http_answer answer = daemon_put(&gate, "one", instance, NULL);
     ck_assert_int_eq(answer.status, 429);
-    snprintf(ret_ticket, size, "%.*s", (int)strcspn(http_text(&answer, "/ticket"), "."), http_text(&answer, "/ticket"));
+    snprintf(ret_ticket, size, "%.*s", (int)strcspn(http_text(&answer, "/ticket"), "."),
+             http_text(&answer, "/ticket"));
     ck_assert_str_ne(ret_ticket, "");
     http_finish(&answer);
 }
 
-/* The fleet relaunches while `change` happens; who holds and who waits in the narrow line stays where it is. */
+/* The fleet relaunches while `change` happens; who holds and who waits in the narrow line stays where it is.
+ */
 static void under_load(void (*change)(void), int64_t timeout_ms)
 {
     char before[3][32], after[32];
@@ -82,8 +87,12 @@ static void under_load(void (*change)(void), int64_t timeout_ms)
     for (int i = 0; i < 3; i++) {
         ticket_of(waiting[i], before[i], sizeof(before[i]));
     }
-    struct herd_options options = {.ports = {gate.server.port}, .port_count = 1, .fleet = "web",
-                                   .instance_count = INSTANCES, .connection_count = 100, .hold_us = 200000};
+    struct herd_options options = {.ports = {gate.server.port},
+                                   .port_count = 1,
+                                   .fleet = "web",
+                                   .instance_count = INSTANCES,
+                                   .connection_count = 100,
+                                   .hold_us = 200000};
     struct herd *herd = herd_create(&options);
     (void)herd_run(herd, 1500);
     change();

@@ -10,13 +10,13 @@
 
 #define WAIT_MS 15000
 
-static const char policy[] =
-    "{\"policy\":\"p\",\"dependencies\":{\"db\":{\"limiter\":{\"mode\":\"fixed\"},"
-    "\"bucket\":{\"rate\":100,\"burst\":20},\"in_flight\":{\"max\":100}}},"
-    "\"fleets\":{\"web\":{\"needs\":{\"db\":1},\"lease\":\"5m\"}}}";
+static const char policy[] = "{\"policy\":\"p\",\"dependencies\":{\"db\":{\"limiter\":{\"mode\":\"fixed\"},"
+                             "\"bucket\":{\"rate\":100,\"burst\":20},\"in_flight\":{\"max\":100}}},"
+                             "\"fleets\":{\"web\":{\"needs\":{\"db\":1},\"lease\":\"5m\"}}}";
 static const char observing[] =
     "{\"policy\":\"p\",\"mode\":\"observe\",\"dependencies\":{\"db\":{\"limiter\":{\"mode\":\"fixed\"},"
-    "\"bucket\":{\"rate\":0.001,\"burst\":2},\"reserve\":{\"burst\":0,\"in_flight\":0},\"in_flight\":{\"max\":3}}},"
+    "\"bucket\":{\"rate\":0.001,\"burst\":2},\"reserve\":{\"burst\":0,\"in_flight\":0},\"in_flight\":{"
+    "\"max\":3}}},"
     "\"fleets\":{\"web\":{\"needs\":{\"db\":1},\"lease\":\"5m\"}}}";
 
 static struct daemon_process gate;
@@ -54,9 +54,12 @@ START_TEST(only_loopback_is_listened_on)
         const char *words;
         int code;
     } cases[] = {
-        {"0.0.0.0:0", "not a loopback address", 64},  {"[::]:0", "not a loopback address", 64},
-        {"192.0.2.1:7070", "not a loopback", 64},     {"7070", "write HOST:PORT", 64},
-        {"127.0.0.1:99999", "write HOST:PORT", 64},   {"unix:", "path", 64},
+        {"0.0.0.0:0", "not a loopback address", 64},
+        {"[::]:0", "not a loopback address", 64},
+        {"192.0.2.1:7070", "not a loopback", 64},
+        {"7070", "write HOST:PORT", 64},
+        {"127.0.0.1:99999", "write HOST:PORT", 64},
+        {"unix:", "path", 64},
         {"unix:/nonexistent/x.sock", "cannot listen on", 74},
     };
     char file[300], directory[256], text[4096];

@@ -80,7 +80,8 @@ static int run(struct daemon_process *daemon, const struct daemon_setup *setup, 
         }
         server_pause(LOOK_MS);
     }
-    snprintf(daemon->base, sizeof(daemon->base), "%s%s", strncmp(address, "unix:", 5) == 0 ? "" : "http://", address);
+    snprintf(daemon->base, sizeof(daemon->base), "%s%s", strncmp(address, "unix:", 5) == 0 ? "" : "http://",
+             address);
     const char *colon = strrchr(address, ':');
     daemon->server.port = colon == NULL ? 0 : (int)strtol(colon + 1, NULL, 10);
     if (!setup->not_ready && !daemon_wait_ready(daemon, DAEMON_READY_MS)) {
@@ -179,8 +180,8 @@ struct http_answer daemon_post(const struct daemon_process *daemon, const char *
     return daemon_ask(daemon, "POST", path, body);
 }
 
-bool daemon_wait_text(const struct daemon_process *daemon, const char *path, const char *pointer, const char *wanted,
-                      int timeout_ms)
+bool daemon_wait_text(const struct daemon_process *daemon, const char *path, const char *pointer,
+                      const char *wanted, int timeout_ms)
 {
     int64_t deadline_ms = server_now_ms() + timeout_ms;
     bool found = false;
@@ -193,8 +194,8 @@ bool daemon_wait_text(const struct daemon_process *daemon, const char *path, con
     return found;
 }
 
-bool daemon_wait_int(const struct daemon_process *daemon, const char *path, const char *pointer, int64_t wanted,
-                     int timeout_ms)
+bool daemon_wait_int(const struct daemon_process *daemon, const char *path, const char *pointer,
+                     int64_t wanted, int timeout_ms)
 {
     int64_t deadline_ms = server_now_ms() + timeout_ms;
     bool found = false;

@@ -1,9 +1,10 @@
 /* `headgate serve` for tests: the real binary on a free port, with a policy written for the test.
  *
- * The story of one controller: daemon_start() writes the policy into a scratch directory, starts the program with
+ * The story of one controller: daemon_start() writes the policy into a scratch directory, starts the program
+ * with
  * --listen 127.0.0.1:0, reads the port from its log, waits until /readyz says 200 (or a deadline passes), and
- * daemon_stop() ends it by its pid. Its log stays until daemon_finish(), so a test may look at what it said. Two
- * controllers of one test share a policy directory and differ in their logs. */
+ * daemon_stop() ends it by its pid. Its log stays until daemon_finish(), so a test may look at what it said.
+ * Two controllers of one test share a policy directory and differ in their logs. */
 #ifndef TESTS_SUPPORT_DAEMON_H
 #define TESTS_SUPPORT_DAEMON_H
 
@@ -48,10 +49,10 @@ struct http_answer daemon_post(const struct daemon_process *daemon, const char *
                                const char *verb, const char *body);
 
 /* Asks for `path` until the text at `pointer` is `wanted`, at most timeout_ms long. */
-bool daemon_wait_text(const struct daemon_process *daemon, const char *path, const char *pointer, const char *wanted,
-                      int timeout_ms);
-bool daemon_wait_int(const struct daemon_process *daemon, const char *path, const char *pointer, int64_t wanted,
-                     int timeout_ms);
+bool daemon_wait_text(const struct daemon_process *daemon, const char *path, const char *pointer,
+                      const char *wanted, int timeout_ms);
+bool daemon_wait_int(const struct daemon_process *daemon, const char *path, const char *pointer,
+                     int64_t wanted, int timeout_ms);
 /* A sample of /metrics by its whole name with labels; NAN if it is not there. */
 double daemon_metric(const struct daemon_process *daemon, const char *sample);
 /* Whether the log has a line with all of `words`, up to a NULL. */
@@ -59,7 +60,8 @@ bool daemon_logged(const struct daemon_process *daemon, const char *const *words
 bool daemon_wait_logged(const struct daemon_process *daemon, const char *const *words, int timeout_ms);
 void daemon_show_log(const struct daemon_process *daemon);
 
-/* utime + stime of a process, in microseconds; its anonymous resident memory, in bytes. -1: no such process. */
+/* utime + stime of a process, in microseconds; its anonymous resident memory, in bytes. -1: no such process.
+ */
 int64_t process_cpu_us(pid_t pid);
 int64_t process_rss_bytes(pid_t pid);
 

@@ -100,7 +100,8 @@ static uint32_t heap_pop(struct herd *herd)
 struct herd *herd_create(const struct herd_options *options)
 {
     struct herd *herd = calloc(1, sizeof(*herd));
-    if (herd == NULL || (herd->instances = calloc(options->instance_count, sizeof(*herd->instances))) == NULL ||
+    if (herd == NULL ||
+        (herd->instances = calloc(options->instance_count, sizeof(*herd->instances))) == NULL ||
         (herd->heap = calloc(options->instance_count, sizeof(*herd->heap))) == NULL ||
         (herd->connections = calloc(options->connection_count, sizeof(*herd->connections))) == NULL) {
         abort();
@@ -111,8 +112,7 @@ struct herd *herd_create(const struct herd_options *options)
     for (size_t i = 0; i < options->instance_count; i++) {
         struct instance *instance = &herd->instances[i];
         instance->port = (uint8_t)(i % options->port_count);
-        instance->due_us =
-            now_us + options->start_over_us * (int64_t)i / (int64_t)options->instance_count;
+        instance->due_us = now_us + options->start_over_us * (int64_t)i / (int64_t)options->instance_count;
         heap_push(herd, (uint32_t)i);
     }
     for (size_t c = 0; c < options->connection_count; c++) {
@@ -335,8 +335,8 @@ static bool whole_answer(const struct connection *connection, int *ret_status, c
 
 static void on_readable(struct herd *herd, struct connection *connection)
 {
-    ssize_t got = recv(connection->fd, connection->buffer + connection->used, BUFFER_SIZE - 1 - connection->used,
-                       MSG_DONTWAIT);
+    ssize_t got = recv(connection->fd, connection->buffer + connection->used,
+                       BUFFER_SIZE - 1 - connection->used, MSG_DONTWAIT);
     if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
         return;
     }
@@ -386,7 +386,8 @@ bool herd_run(struct herd *herd, int64_t timeout_ms)
         if (herd->free != NULL && herd->heap_count > 0 && due(herd, 0) - now_us < wait_us) {
             wait_us = due(herd, 0) - now_us;
         }
-        int count = epoll_wait(herd->epoll, events, EVENTS_MAX, wait_us <= 0 ? 0 : (int)((wait_us + 999) / 1000));
+        int count =
+            epoll_wait(herd->epoll, events, EVENTS_MAX, wait_us <= 0 ? 0 : (int)((wait_us + 999) / 1000));
         for (int i = 0; i < count; i++) {
             on_readable(herd, events[i].data.ptr);
         }

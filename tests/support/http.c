@@ -27,8 +27,8 @@ static size_t header_cb(char *line, size_t size, size_t count, void *user_data)
     struct http_answer *answer = user_data;
     size_t bytes = size * count;
     if (bytes > 13 && strncasecmp(line, "Content-Type:", 13) == 0) {
-        snprintf(answer->content_type, sizeof(answer->content_type), "%.*s",
-                 (int)strcspn(line + 14, "\r\n"), line + 14);
+        snprintf(answer->content_type, sizeof(answer->content_type), "%.*s", (int)strcspn(line + 14, "\r\n"),
+                 line + 14);
     } else if (bytes > 12 && strncasecmp(line, "Retry-After:", 12) == 0) {
         answer->retry_after_s = strtoll(line + 12, NULL, 10);
     }

@@ -1,8 +1,8 @@
 /* One HTTP request and its answer, for tests: through libcurl, the body through jansson.
  *
- * The story of one request: http_ask() sends it over a connection kept for the process, and gives back what came,
- * parsed when it is JSON; the test looks at it and calls http_finish(). Nothing is asserted here but that memory was
- * there: an answer that did not come has status 0. */
+ * The story of one request: http_ask() sends it over a connection kept for the process, and gives back what
+ * came, parsed when it is JSON; the test looks at it and calls http_finish(). Nothing is asserted here but
+ * that memory was there: an answer that did not come has status 0. */
 #ifndef TESTS_SUPPORT_HTTP_H
 #define TESTS_SUPPORT_HTTP_H
 

@@ -73,7 +73,8 @@ void raw_read(int fd, size_t answers, struct raw_answer *ret_answer)
         if (left_ms <= 0 || poll(&readable, 1, (int)left_ms) != 1) {
             return;
         }
-        ssize_t got = recv(fd, ret_answer->text + ret_answer->size, RAW_TEXT_MAX - ret_answer->size, MSG_DONTWAIT);
+        ssize_t got =
+            recv(fd, ret_answer->text + ret_answer->size, RAW_TEXT_MAX - ret_answer->size, MSG_DONTWAIT);
         if (got <= 0) {
             ret_answer->closed = true;
             return;

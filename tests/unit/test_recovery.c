@@ -58,6 +58,8 @@ START_TEST(test_another_leader_goes_on)
     now.granted += 3;
     now.failed += 2;
     char *text = recovery_format(&first, "p", &now);
+    now.granted += 5; /* between the last word of the one and the first of the other */
+    now.recovered += 4;
     ck_assert(recovery_resume(&next, text, &now));
     ck_assert(next.open);
     ck_assert_int_eq(next.number, 41);
