@@ -5,13 +5,17 @@
 
 #include <jansson.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
-#define BAR_WIDTH    24
+#define BAR_WIDTH    16
 #define TTY_EVERY_US 100000
 #define LOG_EVERY_US 2000000
 #define CELL_MAX     48
+#define CELL_WIDTH   24
 #define RUNS_MAX     2
+#define LINE_MAX_BYTES  256
+#define COLUMNS_DEFAULT 80
 
 void demo_progress_init(struct demo_progress *progress, const char *label)
 {
@@ -21,6 +25,13 @@ void demo_progress_init(struct demo_progress *progress, const char *label)
 static double percent(int64_t part, int64_t whole)
 {
     return whole > 0 ? 100.0 * (double)part / (double)whole : 0.0;
+}
+
+static int terminal_columns(void)
+{
+    struct winsize window;
+    bool known = ioctl(STDERR_FILENO, TIOCGWINSZ, &window) == 0 && window.ws_col > 0;
+    return known ? window.ws_col : COLUMNS_DEFAULT;
 }
 
 void demo_progress_draw(struct demo_progress *progress, const struct demo_world *world, const char *phase,
@@ -42,11 +53,19 @@ void demo_progress_draw(struct demo_progress *progress, const struct demo_world 
     memset(bar, '#', (size_t)filled);
     bar[BAR_WIDTH] = '\0';
     int64_t done = world->served + world->wasted;
-    fprintf(
-        stderr, "%s%s: %s %5.1f s [%s] %d/%d up, %d loading, queue %lld, wasted %.0f %%, user errors %lld%s",
-        progress->tty ? "\r" : "", progress->label, phase, (double)age_us / 1e6, bar, up,
-        world->config.instances, demo_world_count(world, DEMO_LOADING), (long long)world->queue,
-        percent(world->wasted, done), (long long)world->background_errors, progress->tty ? "\033[K" : "\n");
+    char line[LINE_MAX_BYTES];
+    int size = snprintf(line, sizeof(line),
+                        "%s, %s %5.1f s [%s] %d/%d up, queue %lld, user errors %lld, %d loading, wasted %.0f %%",
+                        progress->label, phase, (double)age_us / 1e6, bar, up, world->config.instances,
+                        (long long)world->queue, (long long)world->background_errors,
+                        demo_world_count(world, DEMO_LOADING), percent(world->wasted, done));
+    if (progress->tty) {
+        /* One line: a wrapped one could not be drawn over. What matters least stands last. */
+        int columns = terminal_columns();
+        fprintf(stderr, "\r%.*s\033[K", size < columns ? size : columns - 1, line);
+    } else {
+        fprintf(stderr, "%s\n", line);
+    }
     fflush(stderr);
 }
 
@@ -62,15 +81,15 @@ void demo_report_setting(const struct demo_config *config, FILE *out)
     struct demo_limits limits = demo_gate_limits(config);
     double capacity = (double)config->workers * 1e6 / (double)config->service_us;
     fprintf(out,
-            "The dependency: %d workers, %.0f ms a request: %.0f requests/s; slower, up to %d times, beyond "
-            "%d open\n"
-            "requests; an unbounded queue; a client waits %.1f s, the work is done even when it has gone.\n",
+            "The dependency: %d workers, %.0f ms a request, so %.0f requests/s; slower, up to\n"
+            "%d times, beyond %d open requests; an unbounded queue; a client waits %.1f s, and\n"
+            "the work is done even when it has gone.\n",
             config->workers, (double)config->service_us / 1e3, capacity, config->slow_max, config->knee,
             (double)config->request_timeout_us / 1e6);
     fprintf(out,
-            "Its users: %d clients ask every %.1f s; %d instances renew a lease every %.1f s and need %d "
-            "requests to\n"
-            "come back, with retries and backoff with full jitter up to %.1f s.\n",
+            "Its users: %d clients ask every %.1f s; %d instances renew a lease every %.1f s\n"
+            "and need %d requests to come back, with retries, and backoff with full jitter\n"
+            "up to %.1f s.\n",
             config->background, (double)config->background_period_us / 1e6, config->instances,
             (double)config->renew_us / 1e6, config->requests, (double)config->backoff_max_us / 1e6);
     fprintf(out, "The gate's policy: %g relaunches/s, burst %d, %d in flight.\n\n", limits.rate, limits.burst,
@@ -152,16 +171,16 @@ static void format_cell(const struct demo_config *config, const struct demo_resu
 void demo_report_table(const struct demo_config *config, const struct demo_result *results, int count,
                        FILE *out)
 {
-    fprintf(out, "\n%-30s", "since the dependency is back");
+    fprintf(out, "\n%-28s", "since the dependency is back");
     for (int i = 0; i < count; i++) {
-        fprintf(out, "  %-24s", results[i].gated ? "through Headgate" : "all at once");
+        fprintf(out, "  %-*s", i + 1 < count ? CELL_WIDTH : 0, results[i].gated ? "through Headgate" : "all at once");
     }
     for (int row = 0; row < ROW_COUNT; row++) {
-        fprintf(out, "\n%-30s", row_names[row]);
+        fprintf(out, "\n%-28s", row_names[row]);
         for (int i = 0; i < count; i++) {
             char cell[CELL_MAX];
             format_cell(config, &results[i], (enum row)row, cell);
-            fprintf(out, "  %-24s", cell);
+            fprintf(out, "  %-*s", i + 1 < count ? CELL_WIDTH : 0, cell);
         }
     }
     fputc('\n', out);

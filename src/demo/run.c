@@ -115,7 +115,7 @@ static bool settle(struct run *run)
     start_dependency(run);
     struct demo_request request = {
         .port = world->dependency_port, .method = "GET", .path = "/healthz", .timeout_us = 1000000};
-    begin_phase(run, "the fleet is up");
+    begin_phase(run, "fleet up");
     while (demo_fetch(&request, NULL) != 200) {
         if (!tick(run) || phase_age_us(run) > UP_DEADLINE_US) {
             return false;
@@ -140,7 +140,7 @@ static bool outage(struct run *run)
     kill(run->dependency, SIGKILL);
     waitpid(run->dependency, NULL, 0);
     run->dependency = 0;
-    begin_phase(run, "the dependency is down");
+    begin_phase(run, "dependency down");
     while (phase_age_us(run) < config->outage_us || demo_world_count(run->world, DEMO_UP) > 0) {
         if (!tick(run) || phase_age_us(run) > config->outage_us * 5) {
             return false;
@@ -156,7 +156,7 @@ static bool recovery(struct run *run, struct demo_result *ret_result)
     int most = (config->instances * 99 + 99) / 100;
     demo_world_reset_counters(run->world);
     start_dependency(run);
-    begin_phase(run, "the dependency is back");
+    begin_phase(run, "dependency back");
     while (ret_result->most_us < 0 && phase_age_us(run) < config->deadline_us) {
         if (!tick(run)) {
             return false;
