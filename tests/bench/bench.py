@@ -169,7 +169,6 @@ def main():
         permit = script("permit", "open", "nil")
         rows = [
             ("nginx: return 200", nginx_pid, None, nginx, "/", None),
-            ("nginx: the same to a PUT with a body", nginx_pid, None, nginx, "/", far),
             ("GET /healthz", memory_pid, None, memory, "/healthz", None),
             ("PUT, ticket far from its turn", memory_pid, None, memory, "/", far),
             ("PUT, waiting, by memory", memory_pid, None, memory, "/", line),

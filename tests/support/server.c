@@ -131,7 +131,6 @@ bool server_find_program(const char *program, char *ret_path, size_t path_size)
 
 static void run_child(const char *const *argv, FILE *output, pid_t parent)
 {
-    setpgid(0, 0);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent) {
         _exit(1); /* the test died before the line above could matter */

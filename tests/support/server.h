@@ -1,11 +1,11 @@
 /* Servers for tests: real ones, on loopback, on a free port, gone when the test is.
  *
  * The story of one server: server_free_port() asks the kernel for a port, server_start() starts the program
- * in a process group of its own with its output in a scratch file and with SIGKILL set for the moment the
- * test dies, waits until the port accepts a connection (or a deadline passes, or the program ends), and
- * server_stop() ends it by its pid and waits for it. The port is free for a moment between being found and
- * being taken: should something else take it in between, server_start() fails, and the caller may try again
- * with another. */
+ * with its output in a scratch file and with SIGKILL set for the moment the test dies (dnsmasq loses that with
+ * its rights, but stays in the test's process group, which Check ends after a failed test), waits until the
+ * port accepts a connection (or a deadline passes, or the program ends), and server_stop() ends it by its pid
+ * and waits for it. The port is free for a moment between being found and being taken: should something else
+ * take it in between, server_start() fails, and the caller may try again with another. */
 #ifndef TESTS_SUPPORT_SERVER_H
 #define TESTS_SUPPORT_SERVER_H
 
