@@ -52,7 +52,8 @@ static void say_limit(const struct hg_answer *answer, const char *dependency, ch
     long long value = (long long)answer->limit_value, used = (long long)answer->limit_used;
     switch (answer->limit) {
     case LIMIT_LINE:
-        snprintf(text, size, "%lld before it in line for %s.", (long long)answer->position, name);
+        snprintf(text, size, "%lld before it in line for %s, where %lld of %lld are in flight.",
+                 (long long)answer->position, name, used > 0 ? used : 0, value > 0 ? value : 0);
         break;
     case LIMIT_RATE:
     case LIMIT_PACE:

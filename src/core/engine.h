@@ -95,7 +95,7 @@ struct hg_answer {
     enum limit limit;         /* what keeps it */
     int limit_dependency;     /* index in the policy, or -1 */
     int64_t limit_value;      /* the limit's number: milli-tokens/s, or units in flight; -1 none */
-    int64_t limit_used;       /* units in flight, or numbers before it; -1 none */
+    int64_t limit_used;       /* units in flight; -1 none */
 };
 
 struct hg_effect {

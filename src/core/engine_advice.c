@@ -278,6 +278,13 @@ void engine_advise(struct hg_engine *engine, struct policy_slot *slot, const str
         ret_answer->limit_dependency = outlook.dependency;
         ret_answer->phase = outlook.phase;
     }
+    if (ret_answer->limit == LIMIT_LINE && outlook.dependency >= 0) {
+        /* What the line waits for. */
+        const struct snapshot_dependency *slowest =
+            &slot->snapshot.dependencies[slot->dependency_of[outlook.dependency]];
+        ret_answer->limit_value = line_window(slowest);
+        ret_answer->limit_used = slowest->in_flight;
+    }
     double spread = SPREAD, sleep_s;
     if (outlook.blocked) {
         sleep_s = sleep_blocked(&outlook, position);

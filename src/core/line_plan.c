@@ -27,7 +27,7 @@ int64_t line_serving(const struct snapshot_line *line, int64_t now_us)
     return line->plan_base + (span_us > 0 ? (int64_t)((double)line->plan_rate_milli * (double)span_us / 1e9) : 0);
 }
 
-static int64_t window_of(const struct snapshot_dependency *dependency)
+int64_t line_window(const struct snapshot_dependency *dependency)
 {
     return dependency->window < dependency->in_flight_max ? dependency->window : dependency->in_flight_max;
 }
@@ -49,11 +49,11 @@ double line_supply(const struct snapshot_dependency *dependency, double rate)
     if (dependency->paced && (double)dependency->pace_milli / 1000 < tokens) {
         tokens = (double)dependency->pace_milli / 1000;
     }
-    int64_t room = window_of(dependency) - dependency->in_flight;
+    int64_t room = line_window(dependency) - dependency->in_flight;
     double window = rate + (room > 0 ? (double)room / ROOM_S : 0);
     double duration_s = line_duration_s(dependency);
-    if (duration_s > 0 && (double)window_of(dependency) / duration_s > window) {
-        window = (double)window_of(dependency) / duration_s;
+    if (duration_s > 0 && (double)line_window(dependency) / duration_s > window) {
+        window = (double)line_window(dependency) / duration_s;
     }
     return window < tokens ? window : tokens;
 }
@@ -152,7 +152,7 @@ static void measure(struct line_planner *planner, const struct line_plan_input *
         next.in_flight_max = plan->in_flight_max;
         next.window = plan->window;
         tick->share.supply[d] = planner->supply[d] = line_supply(&next, planner->rate[d]);
-        int64_t room = window_of(&next) - dependency->in_flight;
+        int64_t room = line_window(&next) - dependency->in_flight;
         tick->room[d] = room > 0 ? (double)room : 0;
         /* Places that stood empty for a tick have not lost more relaunches than they had time for. */
         double known_s = line_duration_s(dependency), duration_s = known_s > 0 ? known_s : DURATION_SHORT_S;

@@ -68,6 +68,9 @@ int64_t line_serving(const struct snapshot_line *line, int64_t now_us);
 /* How long a relaunch is in flight, seconds: the median of the newest cohort that tells; 0 if none does. */
 double line_duration_s(const struct snapshot_dependency *dependency);
 
+/* Cost units that may be in flight now: the limiter's window or the ceiling, whichever is less. */
+int64_t line_window(const struct snapshot_dependency *dependency);
+
 /* What a dependency lets through: its bucket's rate, or what its window does, which is the window by the time a relaunch
  * takes (Little's law) or what was measured, `rate`, and what it takes to fill the free room soon. */
 double line_supply(const struct snapshot_dependency *dependency, double rate);

@@ -277,6 +277,8 @@ START_TEST(test_tickets)
     ck_assert(story_ask(story, 0, &op, ""));
     ck_assert_int_eq(story->answer.state, INSTANCE_WAITING);
     ck_assert_int_eq(story->answer.limit, LIMIT_LINE);
+    ck_assert_int_gt(story->answer.limit_value, 0); /* what the line waits for, in numbers */
+    ck_assert_int_ge(story->answer.limit_used, 0);
     ck_assert_int_gt(story->answer.position, 1000);
     int64_t number = story->reply.number;
     char ticket[32];
