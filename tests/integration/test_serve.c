@@ -116,6 +116,24 @@ START_TEST(a_unix_socket_works_and_is_cleaned_up)
 }
 END_TEST
 
+START_TEST(a_file_that_is_no_socket_is_left_alone)
+{
+    char directory[256], file[300], listen[310], text[4096];
+    struct stat info;
+    struct daemon_setup options = {.policy = policy};
+    ck_assert_int_eq(daemon_start(&gate, &options), 0); /* for its policy file */
+    server_make_directory(directory, sizeof(directory));
+    snprintf(file, sizeof(file), "%s/notes.txt", directory);
+    snprintf(listen, sizeof(listen), "unix:%s", file);
+    FILE *out = fopen(file, "we");
+    ck_assert(out != NULL && fputs("precious", out) >= 0 && fclose(out) == 0);
+    int code = run_serve(listen, gate.policy, text, sizeof(text));
+    ck_assert_msg(code == 74 && strstr(text, "choose another --listen") != NULL, "exit %d: %s", code, text);
+    ck_assert_msg(stat(file, &info) == 0 && info.st_size == 8, "the file is gone");
+    server_remove_directory(directory);
+}
+END_TEST
+
 START_TEST(stopping_answers_and_ends_well)
 {
     struct daemon_setup options = {.policy = policy};
@@ -197,6 +215,7 @@ static Suite *suite(void)
     tcase_add_test(tcase, only_loopback_is_listened_on);
     tcase_add_test(tcase, a_taken_port_is_said);
     tcase_add_test(tcase, a_unix_socket_works_and_is_cleaned_up);
+    tcase_add_test(tcase, a_file_that_is_no_socket_is_left_alone);
     tcase_add_test(tcase, stopping_answers_and_ends_well);
     tcase_add_test(tcase, metrics_please_promtool_and_name_no_instance);
     tcase_add_test(tcase, observing_grants_everything_and_says_what_would_hold);
