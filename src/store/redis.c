@@ -243,8 +243,6 @@ static void on_link_state(void *user_data, int status, const char *text)
 
 static int redis_create(const struct store_options *options, struct store **ret_store, char *ret_error, size_t error_size)
 {
-    (void)ret_error;
-    (void)error_size;
     struct redis_store *store = calloc(1, sizeof(*store));
     if (store == NULL) {
         return HG_E_NOMEM;
@@ -253,6 +251,11 @@ static int redis_create(const struct store_options *options, struct store **ret_
     store->options = *options;
     store->options.url = NULL;
     int status = redis_link_create(options->url, options->loop, on_link_state, store, &store->link);
+    if (status == HG_E_INVALID) { /* without the URL: it may hold a password */
+        snprintf(ret_error, error_size,
+                 "the URL of Redis is none; write redis://[[user]:pass@]host[:port][/db], with %%XX for any of : @ / %% in user "
+                 "and pass");
+    }
     if (status != 0) {
         free(store);
         return status;

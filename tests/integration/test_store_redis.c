@@ -122,6 +122,22 @@ static void configure(void)
     ck_assert_int_eq(one((struct op){.kind = OP_PLAN, .plan = &plan})->status, 0);
 }
 
+START_TEST(test_a_wrong_url_is_told_without_its_password)
+{
+    static const char *const urls[] = {"rediss://:hunter2@127.0.0.1:1", "redis:me:hunter2@127.0.0.1",
+                                       "redis://:hunter2@127.0.0.1:99999", "redis://:hunter2@127.0.0.1/x"};
+    ck_assert_int_eq(uv_loop_init(&loop), 0);
+    for (size_t i = 0; i < sizeof(urls) / sizeof(urls[0]); i++) {
+        char error[256] = "";
+        struct store_options options = {.url = urls[i], .loop = &loop};
+        ck_assert_int_eq(store_create(&options, &store, error, sizeof(error)), HG_E_INVALID);
+        ck_assert_msg(strstr(error, "redis://[") != NULL, "%s: no mend: %s", urls[i], error);
+        ck_assert_msg(strstr(error, "hunter2") == NULL, "%s", error);
+    }
+    ck_assert_int_eq(uv_loop_close(&loop), 0);
+}
+END_TEST
+
 START_TEST(test_forgotten_script_is_sent_again)
 {
     struct server redis;
@@ -250,6 +266,7 @@ int main(void)
     Suite *suite = suite_create("store_redis");
     TCase *tcase = tcase_create("store_redis");
     tcase_set_timeout(tcase, 60);
+    tcase_add_test(tcase, test_a_wrong_url_is_told_without_its_password);
     tcase_add_test(tcase, test_forgotten_script_is_sent_again);
     tcase_add_test(tcase, test_evicting_redis_is_refused);
     tcase_add_test(tcase, test_redis_goes_away);
