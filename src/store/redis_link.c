@@ -75,9 +75,14 @@ static void give_up(struct redis_link *link, int status, const char *why)
     redisAsyncFree(context);
 }
 
-void redis_link_drop(struct redis_link *link, const char *why)
+void redis_link_drop(struct redis_link *link, int status, const char *why)
 {
-    give_up(link, HG_E_STORE_AWAY, why);
+    give_up(link, status, why);
+}
+
+void redis_link_proved(struct redis_link *link)
+{
+    link->failures = 0;
 }
 
 static void disconnect_cb(const redisAsyncContext *context, int status)
@@ -195,7 +200,6 @@ static void script_cb(redisAsyncContext *context, void *reply_data, void *user_d
     memcpy(link->script, reply->str, SCRIPT_SHA_SIZE);
     (void)uv_timer_stop(&link->timer);
     link->up = true;
-    link->failures = 0;
     tell(link, 0, "Redis is there");
 }
 

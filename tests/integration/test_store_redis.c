@@ -86,6 +86,16 @@ static struct op about(enum op_kind kind, const char *instance)
     return (struct op){.kind = kind, .fleet = "web", .instance = instance, .boot_id = "", .reason = ""};
 }
 
+static void command(int port, const char *text)
+{
+    redisContext *context = redisConnect("127.0.0.1", port);
+    ck_assert_ptr_nonnull(context);
+    redisReply *reply = redisCommand(context, text);
+    ck_assert_msg(reply != NULL && reply->type == REDIS_REPLY_STATUS, "%s", text);
+    freeReplyObject(reply);
+    redisFree(context);
+}
+
 static void configure(void)
 {
     static struct plan plan;
@@ -145,12 +155,7 @@ START_TEST(test_forgotten_script_is_sent_again)
     open_store(redis.port);
     run_until(NULL, 0);
     configure();
-    redisContext *context = redisConnect("127.0.0.1", redis.port);
-    ck_assert_ptr_nonnull(context);
-    redisReply *reply = redisCommand(context, "SCRIPT FLUSH");
-    ck_assert(reply != NULL && reply->type == REDIS_REPLY_STATUS);
-    freeReplyObject(reply);
-    redisFree(context);
+    command(redis.port, "SCRIPT FLUSH");
     ck_assert_int_eq(one(about(OP_ACQUIRE, "a"))->state, INSTANCE_GRANTED);
     close_store();
     server_stop(&redis);
@@ -204,6 +209,39 @@ START_TEST(test_redis_comes_back)
     ck_assert_int_eq(server_start(&redis, argv, port), 0);
     run_until(NULL, 0);
     ck_assert_int_eq(one(about(OP_ACQUIRE, "a"))->status, HG_E_NOT_READY);
+    close_store();
+    server_stop(&redis);
+}
+END_TEST
+
+/* Each makes the server refuse groups on a connection that stays; the mend is found without a restart. */
+START_TEST(test_a_refusing_redis_is_tried_again)
+{
+    static const struct {
+        const char *harm;
+        const char *mend;
+        int status; /* of the group */
+        int state;  /* of the store, then */
+    } cases[] = {
+        {"ACL SETUSER default -evalsha", "ACL SETUSER default +evalsha", HG_E_STORE_UNFIT, HG_E_STORE_UNFIT},
+        {"REPLICAOF 127.0.0.1 1", "REPLICAOF NO ONE", HG_E_STORE_AWAY, HG_E_STORE_UNFIT},
+    };
+    struct server redis;
+    ck_assert_int_eq(server_start_redis(&redis, NULL), 0);
+    open_store(redis.port);
+    run_until(NULL, 0);
+    configure();
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        command(redis.port, cases[i].harm);
+        answered = false;
+        ck_assert_int_eq(store->ops->submit(store, &group, on_reply, NULL), 0);
+        run_until(&answered, 0);
+        ck_assert_int_eq(last.status, cases[i].status);
+        run_until(NULL, cases[i].state);
+        command(redis.port, cases[i].mend);
+        run_until(NULL, 0);
+        (void)one(about(OP_ACQUIRE, "a"));
+    }
     close_store();
     server_stop(&redis);
 }
@@ -271,6 +309,7 @@ int main(void)
     tcase_add_test(tcase, test_evicting_redis_is_refused);
     tcase_add_test(tcase, test_redis_goes_away);
     tcase_add_test(tcase, test_redis_comes_back);
+    tcase_add_test(tcase, test_a_refusing_redis_is_tried_again);
     tcase_add_test(tcase, test_memory_of_the_waiting);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);
