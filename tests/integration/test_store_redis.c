@@ -214,6 +214,28 @@ START_TEST(test_redis_comes_back)
 }
 END_TEST
 
+/* Whatever its INFO has before the line that says so: here the name of the configuration's file. */
+START_TEST(test_a_replica_is_refused)
+{
+    char program[256], directory[256], file[300], port_text[16];
+    struct server redis;
+    ck_assert(server_find_program("redis-server", program, sizeof(program)));
+    server_make_directory(directory, sizeof(directory));
+    snprintf(file, sizeof(file), "%s/role.conf", directory);
+    FILE *out = fopen(file, "we");
+    ck_assert(out != NULL && fputs("replicaof 127.0.0.1 1\n", out) >= 0 && fclose(out) == 0);
+    int port = server_free_port();
+    snprintf(port_text, sizeof(port_text), "%d", port);
+    const char *const argv[] = {program, file, "--port", port_text, "--bind", "127.0.0.1", "--save", "", NULL};
+    ck_assert_int_eq(server_start(&redis, argv, port), 0);
+    open_store(port);
+    run_until(NULL, HG_E_STORE_UNFIT);
+    close_store();
+    server_stop(&redis);
+    server_remove_directory(directory);
+}
+END_TEST
+
 /* Each makes the server refuse groups on a connection that stays; the mend is found without a restart. */
 START_TEST(test_a_refusing_redis_is_tried_again)
 {
@@ -309,6 +331,7 @@ int main(void)
     tcase_add_test(tcase, test_evicting_redis_is_refused);
     tcase_add_test(tcase, test_redis_goes_away);
     tcase_add_test(tcase, test_redis_comes_back);
+    tcase_add_test(tcase, test_a_replica_is_refused);
     tcase_add_test(tcase, test_a_refusing_redis_is_tried_again);
     tcase_add_test(tcase, test_memory_of_the_waiting);
     suite_add_tcase(suite, tcase);
