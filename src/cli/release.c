@@ -17,10 +17,12 @@ const char cli_release_help[] =
     "      instance; 69 no controller answers";
 
 #define INSTANCES_MAX 1000
+#define CURSOR_MAX    256 /* more than a controller's takes */
 
 struct release {
     struct cli_remote remote;
     const char *fleet;
+    bool all;
     json_t *done; /* names */
 };
 
@@ -34,6 +36,9 @@ static int release_one(struct release *release, const char *instance)
                         release->fleet);
     }
     int status = hg_client_call(release->remote.client, "DELETE", path, NULL, NULL);
+    if (status == HG_E_NOT_FOUND && release->all) {
+        return 0; /* somebody else has let it out since the page was read */
+    }
     if (status == HG_E_NOT_FOUND && cli_fleet_known(&release->remote)) {
         return cli_fail(
             release->remote.command, hg_error_exit_code(status),
@@ -50,34 +55,33 @@ static int release_one(struct release *release, const char *instance)
     return 0;
 }
 
-/* Page after page from the front: what is released is gone from it. */
+/* Page after page; one may be empty before the last. */
 static int release_all(struct release *release)
 {
-    char path[HG_NAME_MAX + 64];
+    char path[HG_NAME_MAX + CURSOR_MAX + 64], cursor[CURSOR_MAX] = "";
     int code = 0;
-    snprintf(path, sizeof(path), "/v1/fleets/%.63s/quarantine?limit=%d", release->fleet, INSTANCES_MAX);
-    while (code == 0) {
+    do {
         size_t i;
-        json_t *item, *page = cli_remote_get(&release->remote, path, &code);
-        const json_t *items = json_object_get(page, "items");
-        bool empty = json_array_size(items) == 0;
-        json_array_foreach(items, i, item)
+        json_t *item;
+        snprintf(path, sizeof(path), "/v1/fleets/%.63s/quarantine?limit=%d%s%s", release->fleet, INSTANCES_MAX,
+                 cursor[0] == '\0' ? "" : "&cursor=", cursor);
+        json_t *page = cli_remote_get(&release->remote, path, &code);
+        const char *next = json_string_value(json_object_get(page, "cursor"));
+        snprintf(cursor, sizeof(cursor), "%s", next == NULL ? "" : next);
+        json_array_foreach(json_object_get(page, "items"), i, item)
         {
             const char *name = json_string_value(json_object_get(item, "instance"));
             code = code != 0 || name == NULL ? code : release_one(release, name);
         }
         json_decref(page);
-        if (empty) {
-            break;
-        }
-    }
+    } while (code == 0 && cursor[0] != '\0');
     if (code == 0 && json_array_size(release->done) == 0 && !release->remote.json) {
         printf("%s: nobody is in quarantine\n", release->fleet);
     }
     return code;
 }
 
-static int release_instances(struct release *release, bool all, char **names, size_t count)
+static int release_instances(struct release *release, char **names, size_t count)
 {
     int code = cli_remote_open(&release->remote);
     if (code != 0) {
@@ -85,7 +89,7 @@ static int release_instances(struct release *release, bool all, char **names, si
     }
     release->remote.fleet = release->fleet;
     release->done = json_array();
-    if (all) {
+    if (release->all) {
         code = release_all(release);
     }
     for (size_t i = 0; i < count && code == 0; i++) {
@@ -136,6 +140,6 @@ int cli_release(const struct cli_command *command, int argc, char **argv)
         operate.name = parse.rest[0];
         return cli_operate(&operate);
     }
-    struct release release = {.remote = operate.remote, .fleet = fleet};
-    return release_instances(&release, all, parse.rest, parse.rest_count);
+    struct release release = {.remote = operate.remote, .fleet = fleet, .all = all};
+    return release_instances(&release, parse.rest, parse.rest_count);
 }

@@ -30,14 +30,19 @@ static void timer_cb(uv_timer_t *timer)
     watch->on_change(watch->user_data);
 }
 
+/* Editors leave other files beside; only *.json is read. In a mounted ConfigMap those are links by way of ..data, which alone
+ * is renamed when they change. */
+static bool is_policy(const char *name)
+{
+    size_t size = strlen(name);
+    return (size > 5 && strcmp(name + size - 5, ".json") == 0) || strcmp(name, "..data") == 0;
+}
+
 static void changed_cb(uv_fs_event_t *event, const char *name, int changes, int status)
 {
     struct watch *watch = event->data;
-    size_t size = name == NULL ? 0 : strlen(name);
     (void)changes;
-    /* Editors leave other files beside; only *.json is read. */
-    bool policy = name == NULL || (size > 5 && strcmp(name + size - 5, ".json") == 0);
-    if (status == 0 && policy) {
+    if (status == 0 && (name == NULL || is_policy(name))) {
         uv_timer_start(&watch->timer, timer_cb, WATCH_GATHER_MS, 0);
     }
 }

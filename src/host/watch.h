@@ -1,4 +1,5 @@
-/* Tells when policy files change: a write, a rename over, a new file in a directory. Bursts are gathered. */
+/* Tells when policy files change: a write, a rename over, a new file in a directory, a ConfigMap's new version. Bursts are
+ * gathered. */
 #ifndef HOST_WATCH_H
 #define HOST_WATCH_H
 

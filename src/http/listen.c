@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -27,9 +28,13 @@ static int fail(int fd, char *ret_error, size_t size, const char *what, const ch
     return HG_E_IO;
 }
 
-/* A socket file that nobody listens on is left from a killed process. */
+/* A socket file that nobody listens on is left from a killed process. A file of another kind refuses connections too. */
 static bool stale(const struct sockaddr_un *address)
 {
+    struct stat info;
+    if (lstat(address->sun_path, &info) != 0 || !S_ISSOCK(info.st_mode)) {
+        return false;
+    }
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     bool refused = fd >= 0 && connect(fd, (const struct sockaddr *)address, sizeof(*address)) != 0 &&
                    errno == ECONNREFUSED;

@@ -240,6 +240,20 @@ static int lock_file(const char *path, char *ret_error, size_t error_size, int *
     return 0;
 }
 
+/* The entry of a new file is durable only with its directory. */
+static bool sync_directory_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    char *directory = slash == NULL ? strdup(".") : strndup(path, (size_t)(slash - path) + 1);
+    int fd = directory == NULL ? -1 : open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    free(directory);
+    bool done = fd >= 0 && fsync(fd) == 0;
+    if (fd >= 0) {
+        close(fd);
+    }
+    return done;
+}
+
 /* Reads what is there, and makes it end with a whole line. */
 static int replay_all(struct replay *replay, int fd)
 {
@@ -258,7 +272,7 @@ static int replay_all(struct replay *replay, int fd)
     if (ok && replay->good == 0) {
         replay->header = *replay->wanted;
         ok = write_line(fd, line, relaunch_journal_format_header(&replay->header, line)) == 0 &&
-             fdatasync(fd) == 0;
+             fdatasync(fd) == 0 && sync_directory_of(replay->path);
     }
     if (!ok) {
         snprintf(replay->error, replay->error_size, "%s: %s", replay->path, strerror(errno));

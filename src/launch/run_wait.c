@@ -71,6 +71,9 @@ static void on_granted(struct run *run, const struct caller_call *call, int64_t 
 static void on_acquired(struct caller_call *call, void *user_data)
 {
     struct run *run = user_data;
+    if (run->state == RUN_OVER) {
+        return; /* it came in the turn that ended the wait: nothing follows from it any more */
+    }
     int64_t now_us = clock_monotonic_us();
     bool heard = run_heard(run, call);
     int64_t delay_us = run->permit.retry_after_us > WAIT_MIN_US ? run->permit.retry_after_us : WAIT_MIN_US;

@@ -4,6 +4,8 @@
 #include "headgate/errors.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <linux/close_range.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -133,6 +135,8 @@ static int spawn(struct check_exec *exec)
                                     .flags = UV_PROCESS_DETACHED,
                                     .stdio_count = 3,
                                     .stdio = stdio};
+    /* hiredis and libcurl open sockets that a command would inherit. A kernel before 5.11 cannot mark them: harmless. */
+    (void)close_range(STDERR_FILENO + 1, UINT_MAX, CLOSE_RANGE_CLOEXEC);
     exec->spawned = true; /* a handle to close even when spawning fails */
     exec->handle_count++;
     status = uv_spawn(exec->check.options.loop, &exec->process, &options);

@@ -110,6 +110,7 @@ static int open_journal(const struct opening *opening)
     return files->fd < 0 ? make_journal(opening) : 0;
 }
 
+/* Durable, its name too, before the journal is cut: else a crash could leave it in neither. */
 static int copy_aside(const struct opening *opening, int64_t offset, int64_t end)
 {
     struct journal_files *files = opening->files;
@@ -119,8 +120,9 @@ static int copy_aside(const struct opening *opening, int64_t offset, int64_t end
         return HG_E_NOMEM;
     }
     int fd = openat(files->dir_fd, DAMAGED_NAME, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    errno = fd < 0 ? errno : 0; /* a short read or write sets none */
     bool done = fd >= 0 && pread(files->fd, data, size, offset) == (ssize_t)size &&
-                write(fd, data, size) == (ssize_t)size && fsync(fd) == 0;
+                write(fd, data, size) == (ssize_t)size && fsync(fd) == 0 && fsync(files->dir_fd) == 0;
     int error = done ? 0 : errno != 0 ? errno : EIO;
     if (fd >= 0) {
         (void)close(fd);

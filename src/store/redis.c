@@ -78,17 +78,46 @@ static void answer(struct job *job, int status)
     }
 }
 
-static int status_of_error(const char *text)
+/* What an error says of the server. */
+struct verdict {
+    const char *code; /* the error's first word */
+    int status;
+    bool drop; /* this connection will not get better: a new one, after a pause, may */
+};
+
+/* A script of Redis 6.2 names the error it met behind its own. */
+static bool says(const char *text, const char *code)
 {
-    if (strncmp(text, "OOM", 3) == 0) {
-        return HG_E_STORE_FULL;
+    char inner[32];
+    snprintf(inner, sizeof(inner), ": -%s ", code);
+    return strncmp(text, code, strlen(code)) == 0 || strstr(text, inner) != NULL;
+}
+
+static const struct verdict *verdict_of(const char *text)
+{
+    static const struct verdict verdicts[] = {
+        {"OOM", HG_E_STORE_FULL, false},         {"LOADING", HG_E_STORE_AWAY, false},
+        {"BUSY", HG_E_STORE_AWAY, false},        {"NOREPLICAS", HG_E_STORE_AWAY, false},
+        {"MISCONF", HG_E_STORE_AWAY, false},     {"MASTERDOWN", HG_E_STORE_AWAY, true},
+        {"READONLY", HG_E_STORE_AWAY, true}, /* a replica now: the name may lead to the new primary */
+        {"NOPERM", HG_E_STORE_UNFIT, true},      {"NOAUTH", HG_E_STORE_UNFIT, true},
+        {"", HG_E_STORE_CORRUPT, true}, /* any other */
+    };
+    size_t i = 0;
+    while (!says(text, verdicts[i].code)) {
+        i++;
     }
-    if (strncmp(text, "READONLY", 8) == 0 || strncmp(text, "LOADING", 7) == 0 ||
-        strncmp(text, "BUSY", 4) == 0 || strncmp(text, "MASTERDOWN", 10) == 0 ||
-        strncmp(text, "NOREPLICAS", 10) == 0 || strncmp(text, "MISCONF", 7) == 0) {
-        return HG_E_STORE_AWAY;
+    return &verdicts[i];
+}
+
+static void on_error(struct job *job, const char *text)
+{
+    struct redis_store *store = job->store;
+    const struct verdict *verdict = verdict_of(text);
+    answer(job, verdict->status);
+    if (verdict->drop) {
+        redis_link_drop(store->link, verdict->status, text);
     }
-    return HG_E_STORE_CORRUPT;
 }
 
 static int send_job(struct job *job, bool whole);
@@ -111,13 +140,11 @@ static void reply_cb(redisAsyncContext *context, void *reply_data, void *user_da
             answer(job, HG_E_STORE_AWAY);
         }
     } else if (reply->type == REDIS_REPLY_ERROR) {
-        if (job->store->options.on_state != NULL && status_of_error(reply->str) == HG_E_STORE_CORRUPT) {
-            job->store->options.on_state(job->store->options.user_data, HG_E_STORE_CORRUPT, reply->str);
-        }
-        answer(job, status_of_error(reply->str));
+        on_error(job, reply->str);
     } else if (reply->type != REDIS_REPLY_STRING) {
         answer(job, HG_E_STORE_CORRUPT);
     } else {
+        redis_link_proved(job->store->link);
         answer(job, redis_reply_read(job->group, reply->str, (size_t)reply->len, job->reply));
     }
 }
@@ -128,7 +155,7 @@ static void watchdog_cb(uv_timer_t *timer)
     uint64_t now_ms = uv_now(store->options.loop);
     for (size_t i = 0; i < JOBS_MAX; i++) {
         if (store->jobs[i].state == JOB_SENT && now_ms - store->jobs[i].sent_ms >= REDIS_ANSWER_MS) {
-            redis_link_drop(store->link, "a group was not answered in time");
+            redis_link_drop(store->link, HG_E_STORE_AWAY, "a group was not answered in time");
             return;
         }
     }
@@ -243,8 +270,6 @@ static void on_link_state(void *user_data, int status, const char *text)
 
 static int redis_create(const struct store_options *options, struct store **ret_store, char *ret_error, size_t error_size)
 {
-    (void)ret_error;
-    (void)error_size;
     struct redis_store *store = calloc(1, sizeof(*store));
     if (store == NULL) {
         return HG_E_NOMEM;
@@ -253,6 +278,11 @@ static int redis_create(const struct store_options *options, struct store **ret_
     store->options = *options;
     store->options.url = NULL;
     int status = redis_link_create(options->url, options->loop, on_link_state, store, &store->link);
+    if (status == HG_E_INVALID) { /* without the URL: it may hold a password */
+        snprintf(ret_error, error_size,
+                 "the URL of Redis is none; write redis://[[user]:pass@]host[:port][/db], with %%XX for any of : @ / %% in user "
+                 "and pass");
+    }
     if (status != 0) {
         free(store);
         return status;

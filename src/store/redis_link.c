@@ -75,9 +75,14 @@ static void give_up(struct redis_link *link, int status, const char *why)
     redisAsyncFree(context);
 }
 
-void redis_link_drop(struct redis_link *link, const char *why)
+void redis_link_drop(struct redis_link *link, int status, const char *why)
 {
-    give_up(link, HG_E_STORE_AWAY, why);
+    give_up(link, status, why);
+}
+
+void redis_link_proved(struct redis_link *link)
+{
+    link->failures = 0;
 }
 
 static void disconnect_cb(const redisAsyncContext *context, int status)
@@ -123,13 +128,18 @@ static void step_cb(redisAsyncContext *context, void *reply, void *user_data)
     (void)is_good(context, reply, HG_E_STORE_UNFIT);
 }
 
-/* The text after "name:" of an INFO reply; "" when it is not there. */
+/* The text after "name:" at the start of a line of an INFO reply; "" when it is not there. Other lines may hold the word:
+ * that of the configuration's file, for one. */
 static void info_field(const char *info, const char *name, char *ret_value, size_t size)
 {
-    const char *at = strstr(info, name);
+    size_t length = strlen(name);
+    const char *at = info;
     ret_value[0] = '\0';
-    if (at != NULL && at[strlen(name)] == ':') {
-        at += strlen(name) + 1;
+    while ((at = strstr(at, name)) != NULL && (at[length] != ':' || (at > info && at[-1] != '\n'))) {
+        at += length;
+    }
+    if (at != NULL) {
+        at += length + 1;
         snprintf(ret_value, size, "%.*s", (int)strcspn(at, "\r\n"), at);
     }
 }
@@ -195,7 +205,6 @@ static void script_cb(redisAsyncContext *context, void *reply_data, void *user_d
     memcpy(link->script, reply->str, SCRIPT_SHA_SIZE);
     (void)uv_timer_stop(&link->timer);
     link->up = true;
-    link->failures = 0;
     tell(link, 0, "Redis is there");
 }
 

@@ -17,8 +17,8 @@
 
 struct redis_link;
 
-/* Status 0: up. HG_E_STORE_AWAY or HG_E_STORE_UNFIT: down, `text` says why and the mend. Called when that
- * changes. */
+/* Status 0: up. Else down (HG_E_STORE_AWAY, HG_E_STORE_UNFIT, or what redis_link_drop() was given), `text` says why and the
+ * mend. Called when that changes. */
 typedef void (*redis_link_state_fn)(void *user_data, int status, const char *text);
 
 /* `url` is redis://[[user]:pass@]host[:port][/db]. HG_E_INVALID for another form, HG_E_NOMEM, HG_E_IO. */
@@ -31,8 +31,12 @@ redisAsyncContext *redis_link_context(const struct redis_link *link);
 /* The script's name at the server; valid while the link is up. */
 const char *redis_link_script(const struct redis_link *link);
 
-/* Gives this connection up; pending commands get NULL replies before this returns. */
-void redis_link_drop(struct redis_link *link, const char *why);
+/* Gives this connection up, for `status`; a new one is tried after a pause. Pending commands get NULL replies before this
+ * returns, or, from inside one's callback, when that returns. */
+void redis_link_drop(struct redis_link *link, int status, const char *why);
+
+/* The server does what it is there for: only then do the pauses begin with the shortest again. */
+void redis_link_proved(struct redis_link *link);
 
 /* Never calls on_state again; `on_closed` comes from the loop when the last handle is closed. */
 void redis_link_destroy(struct redis_link *link, void (*on_closed)(void *user_data), void *user_data);

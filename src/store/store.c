@@ -23,6 +23,8 @@ int store_create(const struct store_options *options, struct store **ret_store, 
             return status;
         }
     }
-    snprintf(ret_error, error_size, "'%s' is no store; use memory:, memory:DIR or redis://[user:pass@]host:port/db", options->url);
+    size_t scheme = strcspn(options->url, ":"); /* what follows may hold a password */
+    snprintf(ret_error, error_size, "'%.*s%s' is no store; use memory:, memory:DIR or redis://[user:pass@]host:port/db",
+             (int)scheme, options->url, options->url[scheme] == ':' ? ":..." : "");
     return HG_E_INVALID;
 }

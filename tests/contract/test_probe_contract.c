@@ -427,6 +427,25 @@ START_TEST(test_exec_says_its_first_line)
 }
 END_TEST
 
+/* Sockets that a library opened without saying that they end with an exec. */
+START_TEST(test_exec_inherits_nothing_of_ours)
+{
+    struct world world;
+    struct listener listener = {0};
+    int pipes[2];
+    ck_assert(world_ops[HG_PROBE_EXEC].init(&world));
+    ck_assert_int_eq(pipe(pipes), 0);
+    snprintf(world.script, sizeof(world.script), "[ -e /proc/$$/fd/1 ] && [ ! -e /proc/$$/fd/%d ]", pipes[1]);
+    begin(&listener, &world.probe);
+    wait_reports(&listener, 1);
+    ck_assert_msg(listener.last.verdict == PROBE_VERDICT_UP, "%s", listener.text);
+    end(&listener);
+    close(pipes[0]);
+    close(pipes[1]);
+    world_finish(&world);
+}
+END_TEST
+
 START_TEST(test_names_that_do_not_resolve)
 {
     const struct {
@@ -524,6 +543,7 @@ int main(void)
     tcase_add_test(tcase, test_redis_password);
     tcase_add_test(tcase, test_exec_kills_its_whole_group);
     tcase_add_test(tcase, test_exec_says_its_first_line);
+    tcase_add_test(tcase, test_exec_inherits_nothing_of_ours);
     tcase_add_test(tcase, test_names_that_do_not_resolve);
     tcase_add_test(tcase, test_names_that_resolve);
     tcase_add_test(tcase, test_impossible_settings);

@@ -7,6 +7,8 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #define WAIT_MS   20000
 #define INSTANCES 80
@@ -179,6 +181,35 @@ START_TEST(a_good_file_when_it_changes)
 }
 END_TEST
 
+static void write_version(const char *version, int rate)
+{
+    char path[400], data[320], next[330];
+    snprintf(path, sizeof(path), "%s/%s", gate.directory, version);
+    ck_assert_int_eq(mkdir(path, 0700), 0);
+    snprintf(path, sizeof(path), "%s/%s/p.json", gate.directory, version);
+    FILE *file = fopen(path, "we");
+    ck_assert(file != NULL && fputs(policy_text(rate, ""), file) >= 0 && fclose(file) == 0);
+    snprintf(data, sizeof(data), "%s/..data", gate.directory);
+    snprintf(next, sizeof(next), "%s_tmp", data);
+    ck_assert_int_eq(symlink(version, next), 0);
+    ck_assert_int_eq(rename(next, data), 0);
+}
+
+/* As Kubernetes mounts a ConfigMap: the file is a link by way of ..data, and only that link is replaced. */
+START_TEST(a_new_version_of_a_configmap)
+{
+    static const char *const words[] = {"event=reload", "ok=true", NULL};
+    char link[320];
+    write_version("..1", SLOW_RATE);
+    snprintf(link, sizeof(link), "%s.link", gate.policy);
+    ck_assert_int_eq(symlink("..data/p.json", link), 0);
+    ck_assert_int_eq(rename(link, gate.policy), 0);
+    ck_assert(daemon_wait_logged(&gate, words, WAIT_MS));
+    write_version("..2", FAST_RATE);
+    wait_for_rate(FAST_RATE);
+}
+END_TEST
+
 START_TEST(a_removed_fleet_drains)
 {
     daemon_write_policy(&gate, policy_text(SLOW_RATE, going));
@@ -220,6 +251,7 @@ static Suite *suite(void)
     tcase_add_test(tcase, a_bad_file_changes_nothing);
     tcase_add_test(tcase, a_good_file_on_sighup);
     tcase_add_test(tcase, a_good_file_when_it_changes);
+    tcase_add_test(tcase, a_new_version_of_a_configmap);
     tcase_add_test(tcase, a_removed_fleet_drains);
     suite_add_tcase(suite, tcase);
     return suite;

@@ -4,6 +4,7 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -92,6 +93,36 @@ START_TEST(a_taken_port_is_said)
 }
 END_TEST
 
+/* Neither its command line, nor its log and answers, nor the environment of a probe's command has the password. */
+START_TEST(a_password_of_the_store_stays_with_it)
+{
+    static const char probing[] =
+        "{\"policy\":\"p\",\"dependencies\":{\"db\":{\"probes\":[{\"exec\":[\"/bin/sh\",\"-c\",\"test -z \\\"$HEADGATE_STORE\\\"\"],"
+        "\"interval\":\"100ms\",\"timeout\":\"100ms\",\"rise\":1}]}},\"fleets\":{\"web\":{\"needs\":{\"db\":1}}}}";
+    static const char *const secret[] = {"hunter2", NULL};
+    const char *const extra[] = {"--requirepass", "hunter2", NULL};
+    char url[64], path[64], line[1024];
+    struct server redis;
+    ck_assert_int_eq(server_start_redis(&redis, extra), 0);
+    snprintf(url, sizeof(url), "redis://:hunter2@127.0.0.1:%d/0", redis.port);
+    ck_assert_int_eq(setenv("HEADGATE_STORE", url, 1), 0);
+    struct daemon_setup options = {.policy = probing};
+    ck_assert_int_eq(daemon_start(&gate, &options), 0);
+    ck_assert(daemon_wait_text(&gate, "/v1/dependencies/db", "/probe", "up", WAIT_MS));
+    struct http_answer ready = daemon_ask(&gate, "GET", "/readyz", NULL);
+    ck_assert_msg(strstr(ready.body, "redis://***@") != NULL && strstr(ready.body, "hunter2") == NULL, "%s", ready.body);
+    http_finish(&ready);
+    ck_assert(!daemon_logged(&gate, secret));
+    snprintf(path, sizeof(path), "/proc/%ld/cmdline", (long)gate.server.pid);
+    FILE *file = fopen(path, "re");
+    ck_assert_ptr_nonnull(file);
+    size_t size = fread(line, 1, sizeof(line), file);
+    fclose(file);
+    ck_assert(size > 0 && memmem(line, size, "hunter2", 7) == NULL);
+    server_stop(&redis);
+}
+END_TEST
+
 START_TEST(a_unix_socket_works_and_is_cleaned_up)
 {
     char directory[256], listen[300];
@@ -112,6 +143,24 @@ START_TEST(a_unix_socket_works_and_is_cleaned_up)
     http_finish(&answer);
     daemon_stop(&gate);
     ck_assert_int_ne(stat(listen + 5, &info), 0);
+    server_remove_directory(directory);
+}
+END_TEST
+
+START_TEST(a_file_that_is_no_socket_is_left_alone)
+{
+    char directory[256], file[300], listen[310], text[4096];
+    struct stat info;
+    struct daemon_setup options = {.policy = policy};
+    ck_assert_int_eq(daemon_start(&gate, &options), 0); /* for its policy file */
+    server_make_directory(directory, sizeof(directory));
+    snprintf(file, sizeof(file), "%s/notes.txt", directory);
+    snprintf(listen, sizeof(listen), "unix:%s", file);
+    FILE *out = fopen(file, "we");
+    ck_assert(out != NULL && fputs("precious", out) >= 0 && fclose(out) == 0);
+    int code = run_serve(listen, gate.policy, text, sizeof(text));
+    ck_assert_msg(code == 74 && strstr(text, "choose another --listen") != NULL, "exit %d: %s", code, text);
+    ck_assert_msg(stat(file, &info) == 0 && info.st_size == 8, "the file is gone");
     server_remove_directory(directory);
 }
 END_TEST
@@ -196,7 +245,9 @@ static Suite *suite(void)
     tcase_add_checked_fixture(tcase, NULL, teardown);
     tcase_add_test(tcase, only_loopback_is_listened_on);
     tcase_add_test(tcase, a_taken_port_is_said);
+    tcase_add_test(tcase, a_password_of_the_store_stays_with_it);
     tcase_add_test(tcase, a_unix_socket_works_and_is_cleaned_up);
+    tcase_add_test(tcase, a_file_that_is_no_socket_is_left_alone);
     tcase_add_test(tcase, stopping_answers_and_ends_well);
     tcase_add_test(tcase, metrics_please_promtool_and_name_no_instance);
     tcase_add_test(tcase, observing_grants_everything_and_says_what_would_hold);

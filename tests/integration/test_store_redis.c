@@ -86,6 +86,16 @@ static struct op about(enum op_kind kind, const char *instance)
     return (struct op){.kind = kind, .fleet = "web", .instance = instance, .boot_id = "", .reason = ""};
 }
 
+static void command(int port, const char *text)
+{
+    redisContext *context = redisConnect("127.0.0.1", port);
+    ck_assert_ptr_nonnull(context);
+    redisReply *reply = redisCommand(context, text);
+    ck_assert_msg(reply != NULL && reply->type == REDIS_REPLY_STATUS, "%s", text);
+    freeReplyObject(reply);
+    redisFree(context);
+}
+
 static void configure(void)
 {
     static struct plan plan;
@@ -122,6 +132,22 @@ static void configure(void)
     ck_assert_int_eq(one((struct op){.kind = OP_PLAN, .plan = &plan})->status, 0);
 }
 
+START_TEST(test_a_wrong_url_is_told_without_its_password)
+{
+    static const char *const urls[] = {"rediss://:hunter2@127.0.0.1:1", "redis:me:hunter2@127.0.0.1",
+                                       "redis://:hunter2@127.0.0.1:99999", "redis://:hunter2@127.0.0.1/x"};
+    ck_assert_int_eq(uv_loop_init(&loop), 0);
+    for (size_t i = 0; i < sizeof(urls) / sizeof(urls[0]); i++) {
+        char error[256] = "";
+        struct store_options options = {.url = urls[i], .loop = &loop};
+        ck_assert_int_eq(store_create(&options, &store, error, sizeof(error)), HG_E_INVALID);
+        ck_assert_msg(strstr(error, "redis://[") != NULL, "%s: no mend: %s", urls[i], error);
+        ck_assert_msg(strstr(error, "hunter2") == NULL, "%s", error);
+    }
+    ck_assert_int_eq(uv_loop_close(&loop), 0);
+}
+END_TEST
+
 START_TEST(test_forgotten_script_is_sent_again)
 {
     struct server redis;
@@ -129,12 +155,7 @@ START_TEST(test_forgotten_script_is_sent_again)
     open_store(redis.port);
     run_until(NULL, 0);
     configure();
-    redisContext *context = redisConnect("127.0.0.1", redis.port);
-    ck_assert_ptr_nonnull(context);
-    redisReply *reply = redisCommand(context, "SCRIPT FLUSH");
-    ck_assert(reply != NULL && reply->type == REDIS_REPLY_STATUS);
-    freeReplyObject(reply);
-    redisFree(context);
+    command(redis.port, "SCRIPT FLUSH");
     ck_assert_int_eq(one(about(OP_ACQUIRE, "a"))->state, INSTANCE_GRANTED);
     close_store();
     server_stop(&redis);
@@ -188,6 +209,61 @@ START_TEST(test_redis_comes_back)
     ck_assert_int_eq(server_start(&redis, argv, port), 0);
     run_until(NULL, 0);
     ck_assert_int_eq(one(about(OP_ACQUIRE, "a"))->status, HG_E_NOT_READY);
+    close_store();
+    server_stop(&redis);
+}
+END_TEST
+
+/* Whatever its INFO has before the line that says so: here the name of the configuration's file. */
+START_TEST(test_a_replica_is_refused)
+{
+    char program[256], directory[256], file[300], port_text[16];
+    struct server redis;
+    ck_assert(server_find_program("redis-server", program, sizeof(program)));
+    server_make_directory(directory, sizeof(directory));
+    snprintf(file, sizeof(file), "%s/role.conf", directory);
+    FILE *out = fopen(file, "we");
+    ck_assert(out != NULL && fputs("replicaof 127.0.0.1 1\n", out) >= 0 && fclose(out) == 0);
+    int port = server_free_port();
+    snprintf(port_text, sizeof(port_text), "%d", port);
+    const char *const argv[] = {program, file, "--port", port_text, "--bind", "127.0.0.1", "--save", "", NULL};
+    ck_assert_int_eq(server_start(&redis, argv, port), 0);
+    open_store(port);
+    run_until(NULL, HG_E_STORE_UNFIT);
+    close_store();
+    server_stop(&redis);
+    server_remove_directory(directory);
+}
+END_TEST
+
+/* Each makes the server refuse groups on a connection that stays; the mend is found without a restart. */
+START_TEST(test_a_refusing_redis_is_tried_again)
+{
+    static const struct {
+        const char *harm;
+        const char *mend;
+        int status; /* of the group */
+        int state;  /* of the store, then */
+    } cases[] = {
+        {"ACL SETUSER default -evalsha", "ACL SETUSER default +evalsha", HG_E_STORE_UNFIT, HG_E_STORE_UNFIT},
+        {"REPLICAOF 127.0.0.1 1", "REPLICAOF NO ONE", HG_E_STORE_AWAY, HG_E_STORE_UNFIT},
+    };
+    struct server redis;
+    ck_assert_int_eq(server_start_redis(&redis, NULL), 0);
+    open_store(redis.port);
+    run_until(NULL, 0);
+    configure();
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        command(redis.port, cases[i].harm);
+        answered = false;
+        ck_assert_int_eq(store->ops->submit(store, &group, on_reply, NULL), 0);
+        run_until(&answered, 0);
+        ck_assert_int_eq(last.status, cases[i].status);
+        run_until(NULL, cases[i].state);
+        command(redis.port, cases[i].mend);
+        run_until(NULL, 0);
+        (void)one(about(OP_ACQUIRE, "a"));
+    }
     close_store();
     server_stop(&redis);
 }
@@ -250,10 +326,13 @@ int main(void)
     Suite *suite = suite_create("store_redis");
     TCase *tcase = tcase_create("store_redis");
     tcase_set_timeout(tcase, 60);
+    tcase_add_test(tcase, test_a_wrong_url_is_told_without_its_password);
     tcase_add_test(tcase, test_forgotten_script_is_sent_again);
     tcase_add_test(tcase, test_evicting_redis_is_refused);
     tcase_add_test(tcase, test_redis_goes_away);
     tcase_add_test(tcase, test_redis_comes_back);
+    tcase_add_test(tcase, test_a_replica_is_refused);
+    tcase_add_test(tcase, test_a_refusing_redis_is_tried_again);
     tcase_add_test(tcase, test_memory_of_the_waiting);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);
