@@ -1,11 +1,12 @@
 /* GET /v1/events: every line of the daemon's log, as it is written, to whoever reads.
  *
- * The story of one line: api_on_log() makes an event of it and puts it into the ring, with the next id. Readers
- * that are interested are woken; each reads the ring from its own place, as fast as its connection takes it. The
- * ring is the queue of all of them: a slow reader costs nothing, and one that falls out of the ring is dropped
- * and may resume, which tells it what it missed.
+ * The story of one line: api_on_log() makes an event of it and puts it into the ring, with the next id.
+ * Readers that are interested are woken; each reads the ring from its own place, as fast as its connection
+ * takes it. The ring is the queue of all of them: a slow reader costs nothing, and one that falls out of the
+ * ring is dropped and may resume, which tells it what it missed.
  *
- * Ids begin with the time at which the controller started, in microseconds, so that they grow over restarts. */
+ * Ids begin with the time at which the controller started, in microseconds, so that they grow over restarts.
+ */
 #include "api/events_internal.h"
 
 #include "core/logfmt.h"
@@ -68,7 +69,8 @@ static void copy_name(char *name, size_t size, const struct logfmt_pair *pair)
 }
 
 /* A pair as a member, unless its key was there: texts from outside must not overwrite what came before. */
-static void put_pair(struct json_out *out, const struct logfmt_pair *pair, struct logfmt_pair *seen, size_t *count)
+static void put_pair(struct json_out *out, const struct logfmt_pair *pair, struct logfmt_pair *seen,
+                     size_t *count)
 {
     char key[64];
     bool good = pair->key_size < sizeof(key) && *count < KEYS_MAX;

@@ -67,8 +67,9 @@ static void resume(struct api *api, struct reader *reader, int64_t since)
     json_member_int(&out, "since", since);
     if (other) {
         json_member_null(&out, "missed");
-        json_member(&out, "why", "This id is of another controller, or from before this one started; what it has kept "
-                                 "follows.");
+        json_member(&out, "why",
+                    "This id is of another controller, or from before this one started; what it has kept "
+                    "follows.");
     } else {
         json_member_int(&out, "missed", missed);
         json_member(&out, "why", "So many events are no longer kept; what is kept follows.");
@@ -94,8 +95,9 @@ static bool find_since(struct api_context *context, int64_t *ret_since)
     }
     size_t digits = strspn(text, "0123456789");
     if (given && (digits == 0 || digits > 18 || text[digits] != '\0')) {
-        respond_problem(context->exchange, "bad-request", "This is no event's id", 400,
-                        "Last-Event-ID and ?since= take the id of the last event seen; 0 is all that is kept.", NULL);
+        respond_problem(
+            context->exchange, "bad-request", "This is no event's id", 400,
+            "Last-Event-ID and ?since= take the id of the last event seen; 0 is all that is kept.", NULL);
         return false;
     }
     *ret_since = given ? strtoll(text, NULL, 10) : -1;
@@ -120,7 +122,8 @@ static bool find_filters(struct api_context *context, char *ret_policy, char *re
     const char *query = context->request->query;
     size_t policy, index;
     if (query_find(query, "policy", ret_policy, size) && !policy_known(api, ret_policy)) {
-        respond_problem(context->exchange, "not-found", "There is no such policy", 404, "See /v1/status.", NULL);
+        respond_problem(context->exchange, "not-found", "There is no such policy", 404, "See /v1/status.",
+                        NULL);
         return false;
     }
     if (query_find(query, "dependency", ret_dependency, size) &&

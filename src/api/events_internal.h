@@ -21,7 +21,7 @@ struct reader {
     struct http_exchange *exchange;
     char policy[HG_NAME_MAX + 1]; /* "": all */
     char dependency[HG_NAME_MAX + 1];
-    int64_t id; /* of the event to be sent next, or under way */
+    int64_t id;  /* of the event to be sent next, or under way */
     size_t sent; /* bytes of it */
     bool dropped;
     char own[OWN_SIZE]; /* sent before it: what only this reader gets */

@@ -1,8 +1,9 @@
 /* FleetLock, for hosts that update themselves (zincati and its like): pre-reboot takes a permit, steady-state
  * completes it as recovered. The group is the fleet, the id the instance.
  *
- * The client takes any 2xx as a grant and shows `value` to a person; its errors are {"kind","value"}, with few
- * kinds, because it counts them. It asks again by itself about every five minutes: the place in line waits. */
+ * The client takes any 2xx as a grant and shows `value` to a person; its errors are {"kind","value"}, with
+ * few kinds, because it counts them. It asks again by itself about every five minutes: the place in line
+ * waits. */
 #include "api/api_internal.h"
 
 #include <stdio.h>
@@ -42,7 +43,8 @@ static void refuse_error(struct http_exchange *exchange, int error, int64_t retr
         const char *kind;
         const char *value;
     } texts[] = {
-        {HG_E_STORE_AWAY, 503, "store_away", "The store cannot be reached; nobody is granted until it is back."},
+        {HG_E_STORE_AWAY, 503, "store_away",
+         "The store cannot be reached; nobody is granted until it is back."},
         {HG_E_STORE_FULL, 503, "store_full", "The store has no room; nothing was granted."},
         {HG_E_STORE_UNFIT, 503, "store_unfit", "The store is not fit for use; see /v1/status for why."},
         {HG_E_STORE_CORRUPT, 503, "store_corrupt", "The store's data is damaged; see the controller's log."},
@@ -115,7 +117,8 @@ static void on_unlock(struct api *api, struct call *call, uint32_t item, const s
 }
 
 /* What the request names; false: answered. The texts live as long as the body. */
-static bool read_params(struct api_context *context, const json_t *body, const char **ret_id, const char **ret_group)
+static bool read_params(struct api_context *context, const json_t *body, const char **ret_id,
+                        const char **ret_group)
 {
     const json_t *params = json_object_get(body, "client_params");
     const char *id = json_string_value(json_object_get(params, "id"));
@@ -127,7 +130,9 @@ static bool read_params(struct api_context *context, const json_t *body, const c
     }
     if (!instance_name_ok(id)) {
         refuse(context->exchange, 400, "malformed_id",
-               "An id has letters, digits and . _ : @ -, begins with a letter or digit, and has at most 128 bytes.", 0);
+               "An id has letters, digits and . _ : @ -, begins with a letter or digit, and has at most 128 "
+               "bytes.",
+               0);
         return false;
     }
     *ret_id = id;

@@ -55,7 +55,7 @@ static void start_one(struct host *host, size_t policy, size_t dependency, size_
     int status = probe_create(&options, &seat->probe);
     if (status != 0) {
         host_log(host, LOG_LEVEL_ERROR, "probe", "dependency=%zu why=\"cannot start: %s\"", dependency,
-                   hg_strerror(status));
+                 hg_strerror(status));
         free(seat);
         return;
     }

@@ -12,7 +12,7 @@
 #include <sys/socket.h>
 
 #define SWEEP_MS  5000
-#define LAST_RUNS  4 /* turns of the library in which the streams' ends go out */
+#define LAST_RUNS 4 /* turns of the library in which the streams' ends go out */
 
 static void timer_cb(uv_timer_t *timer);
 
@@ -87,7 +87,8 @@ void exchange_add_headers(struct http_exchange *exchange, const struct http_resp
         return;
     }
     (void)MHD_add_response_header(exchange->response, "Content-Type",
-                                  response->content_type == NULL ? "application/json" : response->content_type);
+                                  response->content_type == NULL ? "application/json"
+                                                                 : response->content_type);
     for (const struct http_header *header = response->headers; header != NULL && header->name != NULL;
          header++) {
         (void)MHD_add_response_header(exchange->response, header->name, header->value);

@@ -187,7 +187,8 @@ void world_destroy(struct world *world)
 static void read_stream(struct world *world, struct http_exchange *exchange)
 {
     char bytes[7], last[2] = "";
-    api_on_log(world->api, 1, "probe", "policy=shop dependency=db why=\"it said \"no\" twice\" policy=forged");
+    api_on_log(world->api, 1, "probe",
+               "policy=shop dependency=db why=\"it said \"no\" twice\" policy=forged");
     api_on_beat(world->api);
     ssize_t got;
     while ((got = exchange->stream->read(exchange->stream_data, bytes, sizeof(bytes))) > 0) {

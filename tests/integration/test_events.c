@@ -50,16 +50,19 @@ static void start(int dependencies, int probes)
     dependency_up();
     for (int d = 0; d < dependencies; d++) {
         used += (size_t)snprintf(policy + used, sizeof(policy) - used,
-                                 "%s\"d%d\":{\"bucket\":{\"rate\":1000,\"burst\":100},\"probes\":[", d > 0 ? "," : "", d);
+                                 "%s\"d%d\":{\"bucket\":{\"rate\":1000,\"burst\":100},\"probes\":[",
+                                 d > 0 ? "," : "", d);
         for (int p = 0; p < probes; p++) {
-            used += (size_t)snprintf(policy + used, sizeof(policy) - used,
-                                     "%s{\"tcp\":\"127.0.0.1:%d\",\"interval\":\"100ms\",\"timeout\":\"90ms\","
-                                     "\"rise\":1,\"fall\":1}",
-                                     p > 0 ? "," : "", port);
+            used +=
+                (size_t)snprintf(policy + used, sizeof(policy) - used,
+                                 "%s{\"tcp\":\"127.0.0.1:%d\",\"interval\":\"100ms\",\"timeout\":\"90ms\","
+                                 "\"rise\":1,\"fall\":1}",
+                                 p > 0 ? "," : "", port);
         }
         used += (size_t)snprintf(policy + used, sizeof(policy) - used, "]}");
     }
-    snprintf(policy + used, sizeof(policy) - used, "},\"fleets\":{\"web\":{\"needs\":{\"d0\":1},\"size\":400}}}");
+    snprintf(policy + used, sizeof(policy) - used,
+             "},\"fleets\":{\"web\":{\"needs\":{\"d0\":1},\"size\":400}}}");
     struct daemon_setup options = {.policy = policy};
     ck_assert_int_eq(daemon_start(&gate, &options), 0);
     ck_assert(daemon_wait_text(&gate, "/v1/dependencies/d0", "/probe", "up", WAIT_MS));
@@ -93,7 +96,8 @@ static void open_stream(struct stream *stream, const char *path, const char *hea
 static int64_t expect(struct stream *stream, const char *name, const char *key, const char *value)
 {
     struct stream_event event;
-    ck_assert_msg(stream_until(stream, name, key, value, WAIT_MS, &event), "no %s with %s=%s", name, key, value);
+    ck_assert_msg(stream_until(stream, name, key, value, WAIT_MS, &event), "no %s with %s=%s", name, key,
+                  value);
     int64_t id = event.id;
     ck_assert_str_eq(stream_text(&event, "event"), name);
     ck_assert_int_gt(json_integer_value(json_object_get(event.data, "ts_ms")), 0);
@@ -133,8 +137,8 @@ START_TEST(every_line_of_the_log_is_told_once)
     struct stream_event event;
     int64_t last = 0;
     open_stream(&extra, "/v1/events?since=0", NULL);
-    struct http_answer answer = daemon_ask(&gate, "POST", "/v1/dependencies/d1:block",
-                                           "{\"reason\":\"said \\\"no\\\" twice, a=b\"}");
+    struct http_answer answer =
+        daemon_ask(&gate, "POST", "/v1/dependencies/d1:block", "{\"reason\":\"said \\\"no\\\" twice, a=b\"}");
     ck_assert_int_eq(answer.status, 200);
     http_finish(&answer);
     bool found = false;
@@ -233,7 +237,8 @@ static void drain(struct stream *stream, int64_t *last)
 {
     struct stream_event event;
     while (stream_next(stream, 1, &event)) {
-        ck_assert_msg(*last < 0 || event.id == *last + 1, "%lld after %lld", (long long)event.id, (long long)*last);
+        ck_assert_msg(*last < 0 || event.id == *last + 1, "%lld after %lld", (long long)event.id,
+                      (long long)*last);
         *last = event.id;
         stream_event_finish(&event);
     }

@@ -13,10 +13,13 @@
 
 static const char policy[] =
     "{\"policy\":\"p\",\"dependencies\":{\"db\":{\"limiter\":{\"mode\":\"fixed\"},"
-    "\"bucket\":{\"rate\":1000,\"burst\":100},\"reserve\":{\"burst\":0,\"in_flight\":0},\"in_flight\":{\"max\":1}},"
-    "\"wide\":{\"limiter\":{\"mode\":\"fixed\"},\"bucket\":{\"rate\":1000,\"burst\":100},\"in_flight\":{\"max\":100}}},"
+    "\"bucket\":{\"rate\":1000,\"burst\":100},\"reserve\":{\"burst\":0,\"in_flight\":0},\"in_flight\":{"
+    "\"max\":1}},"
+    "\"wide\":{\"limiter\":{\"mode\":\"fixed\"},\"bucket\":{\"rate\":1000,\"burst\":100},\"in_flight\":{"
+    "\"max\":100}}},"
     "\"fleets\":{\"workers\":{\"needs\":{\"db\":1},\"lease\":\"10m\"},"
-    "\"brief\":{\"needs\":{\"wide\":1},\"lease\":\"1s\",\"backoff\":{\"base\":\"1m\",\"max\":\"1m\",\"jitter\":"
+    "\"brief\":{\"needs\":{\"wide\":1},\"lease\":\"1s\",\"backoff\":{\"base\":\"1m\",\"max\":\"1m\","
+    "\"jitter\":"
     "\"none\",\"attempts\":2}},"
     "\"fragile\":{\"needs\":{\"wide\":1},\"lease\":\"1s\",\"backoff\":{\"attempts\":1}}}}";
 
@@ -40,9 +43,10 @@ static void teardown(void)
 static void post(const char *path, const char *headers, const char *body, json_t **ret_body)
 {
     char request[2048];
-    int size = snprintf(request, sizeof(request),
-                        "POST %s HTTP/1.1\r\n%saccept: */*\r\nhost: 127.0.0.1:%d\r\ncontent-length: %zu\r\n\r\n%s", path,
-                        headers, gate.server.port, strlen(body), body);
+    int size =
+        snprintf(request, sizeof(request),
+                 "POST %s HTTP/1.1\r\n%saccept: */*\r\nhost: 127.0.0.1:%d\r\ncontent-length: %zu\r\n\r\n%s",
+                 path, headers, gate.server.port, strlen(body), body);
     raw_ask(gate.server.port, request, (size_t)size, &answer);
     const char *text = strstr(answer.text, "\r\n\r\n");
     ck_assert_ptr_nonnull(text);
@@ -58,9 +62,10 @@ static int ask_with(const char *path, const char *headers, const char *body, con
     const char *seen = json_string_value(json_object_get(got, "kind"));
     const char *value = json_string_value(json_object_get(got, "value"));
     if (answer.status >= 300) {
-        ck_assert_msg(seen != NULL && seen[0] != '\0' && value != NULL && value[0] != '\0', "%s", answer.text);
-        ck_assert_msg(kind != NULL && strcmp(seen, kind) == 0, "%s, not %s: %s", seen, kind == NULL ? "200" : kind,
-                      value);
+        ck_assert_msg(seen != NULL && seen[0] != '\0' && value != NULL && value[0] != '\0', "%s",
+                      answer.text);
+        ck_assert_msg(kind != NULL && strcmp(seen, kind) == 0, "%s, not %s: %s", seen,
+                      kind == NULL ? "200" : kind, value);
         ck_assert_int_eq((int)json_object_size(got), 2);
     } else {
         ck_assert_int_eq(answer.status, 200); /* never 202: any 2xx is a grant */
@@ -150,7 +155,8 @@ START_TEST(what_is_malformed_is_told)
     }
     /* More than the protocol says is not ours to refuse. */
     ck_assert_int_eq(ask_with("/v1/pre-reboot", header,
-                              "{\"client_params\":{\"id\":\"a\",\"group\":\"workers\",\"x\":1},\"y\":2}", NULL),
+                              "{\"client_params\":{\"id\":\"a\",\"group\":\"workers\",\"x\":1},\"y\":2}",
+                              NULL),
                      200);
     struct http_answer get = daemon_ask(&gate, "GET", "/v1/pre-reboot", NULL);
     ck_assert_int_eq(get.status, 405);
@@ -160,7 +166,8 @@ END_TEST
 
 START_TEST(a_blocked_dependency_holds_reboots_back)
 {
-    struct http_answer block = daemon_ask(&gate, "POST", "/v1/dependencies/db:block", "{\"reason\":\"restore\"}");
+    struct http_answer block =
+        daemon_ask(&gate, "POST", "/v1/dependencies/db:block", "{\"reason\":\"restore\"}");
     ck_assert_int_eq(block.status, 200);
     http_finish(&block);
     ck_assert(daemon_wait_text(&gate, "/v1/dependencies/db", "/phase", "blocked", WAIT_MS));

@@ -1,7 +1,7 @@
 /* Reads server-sent events over a plain socket, for tests.
  *
- * The story of one stream: stream_open() sends the request, stream_next() reads until a whole event is there or
- * a deadline passes; a test that plays a slow reader just does not call it. */
+ * The story of one stream: stream_open() sends the request, stream_next() reads until a whole event is there
+ * or a deadline passes; a test that plays a slow reader just does not call it. */
 #ifndef TESTS_SUPPORT_STREAM_H
 #define TESTS_SUPPORT_STREAM_H
 
@@ -12,7 +12,7 @@
 
 struct stream {
     int fd;
-    int status; /* of the answer; 0: not there yet */
+    int status;  /* of the answer; 0: not there yet */
     bool closed; /* the server closed the connection */
     bool ended;  /* the answer ended as an answer should */
     char *raw;   /* from the socket, headers first */
@@ -33,8 +33,8 @@ struct stream_event {
 struct stream_options {
     int port;
     const char *path;
-    const char *headers;  /* further lines, each with its \r\n; NULL: none */
-    int receive_buffer;   /* of the socket, bytes; 0: as it comes */
+    const char *headers; /* further lines, each with its \r\n; NULL: none */
+    int receive_buffer;  /* of the socket, bytes; 0: as it comes */
 };
 
 void stream_open(struct stream *stream, const struct stream_options *options);
@@ -42,7 +42,8 @@ void stream_open(struct stream *stream, const struct stream_options *options);
 int stream_wait_status(struct stream *stream, int timeout_ms);
 /* The next event; false when none came in time, or the stream is over. */
 bool stream_next(struct stream *stream, int timeout_ms, struct stream_event *ret_event);
-/* Events until one of that name whose member `key` is `value` (NULL: any); those before it are passed over. */
+/* Events until one of that name whose member `key` is `value` (NULL: any); those before it are passed over.
+ */
 bool stream_until(struct stream *stream, const char *name, const char *key, const char *value, int timeout_ms,
                   struct stream_event *ret_event);
 /* Reads whatever comes until the server closes or ends; false when it does not in time. */
