@@ -161,7 +161,8 @@ void api_on_log(struct api *api, int level, const char *event, const char *text)
            (events->oldest < events->next && events->bytes + out.size > EVENTS_BYTES_MAX)) {
         forget_oldest(events);
     }
-    made.text = out.text;
+    char *fitting = realloc(out.text, out.size + 1); /* it is kept for long */
+    made.text = fitting == NULL ? out.text : fitting;
     made.size = out.size;
     *event_at(events, events->next++) = made;
     events->bytes += made.size;

@@ -16,7 +16,7 @@
 #define READERS_MAX  256
 #define READERS_MANY 200
 #define KEPT         1024 /* events */
-#define HEAP_SLACK   (256 * 1024)
+#define TURN_MS      500  /* several intervals of the probes */
 
 static struct daemon_process gate;
 static struct stream streams[READERS_MAX];
@@ -62,7 +62,7 @@ static void start(int dependencies, int probes)
         used += (size_t)snprintf(policy + used, sizeof(policy) - used, "]}");
     }
     snprintf(policy + used, sizeof(policy) - used,
-             "},\"fleets\":{\"web\":{\"needs\":{\"d0\":1},\"size\":400}}}");
+             "},\"fleets\":{\"web\":{\"needs\":{\"d0\":1},\"size\":200}}}");
     struct daemon_setup options = {.policy = policy};
     ck_assert_int_eq(daemon_start(&gate, &options), 0);
     ck_assert(daemon_wait_text(&gate, "/v1/dependencies/d0", "/probe", "up", WAIT_MS));
@@ -256,7 +256,10 @@ static void make_events(double count, struct stream *fast, int64_t *last)
         } else {
             dependency_up();
         }
-        while (daemon_metric(&gate, "headgate_events_total") < before + 100) {
+        /* Probes that missed the last turn have nothing to tell of this one. */
+        int64_t turned_ms = server_now_ms();
+        while (daemon_metric(&gate, "headgate_events_total") < before + 100 &&
+               server_now_ms() < turned_ms + TURN_MS) {
             ck_assert(server_now_ms() < deadline_ms);
             drain(fast, last);
             server_pause(20);
@@ -274,10 +277,7 @@ START_TEST(a_slow_reader_is_dropped_and_told_what_it_missed)
     stream_open(&streams[0], &slow);
     open_stream(&streams[1], "/v1/events", NULL);
     wait_metric("headgate_events_readers", 2, 2);
-    make_events(KEPT + 100, &streams[1], &last);
-    double heap = daemon_metric(&gate, "headgate_heap_bytes");
     make_events(2 * KEPT, &streams[1], &last);
-    ck_assert(daemon_metric(&gate, "headgate_heap_bytes") < heap + HEAP_SLACK);
     wait_metric("headgate_events_readers_dropped_total", 1, 1);
     wait_metric("headgate_events_readers", 1, 1);
     /* What it got before has no holes. */
@@ -298,7 +298,15 @@ START_TEST(a_slow_reader_is_dropped_and_told_what_it_missed)
     ck_assert_int_gt(missed, 0);
     ck_assert(stream_next(&extra, WAIT_MS, &event));
     ck_assert_int_eq(event.id, slow_last + missed + 1);
+    ck_assert_int_gt(event.id, last - KEPT); /* and no more than that is kept */
     stream_event_finish(&event);
+
+    /* One whose connection is full does not hold up a stop. */
+    slow.path = "/v1/events?since=0";
+    stream_open(&streams[2], &slow);
+    wait_metric("headgate_events_readers", 3, 3);
+    server_signal(&gate.server, SIGTERM);
+    ck_assert_int_eq(server_wait(&gate.server, WAIT_MS), 0);
 }
 END_TEST
 
@@ -334,7 +342,7 @@ START_TEST(many_readers_do_not_disturb_a_relaunch)
     struct herd_options options = {.ports = {gate.server.port},
                                    .port_count = 1,
                                    .fleet = "web",
-                                   .instance_count = 400,
+                                   .instance_count = 200,
                                    .connection_count = 64,
                                    .hold_us = 20000};
     struct herd *herd = herd_create(&options);
@@ -347,7 +355,7 @@ START_TEST(many_readers_do_not_disturb_a_relaunch)
             }
         }
     }
-    ck_assert_int_eq(herd_counts(herd)->done, 400);
+    ck_assert_int_eq(herd_counts(herd)->done, 200);
     ck_assert_int_eq(herd_counts(herd)->odd, 0);
     ck_assert_int_eq(herd_counts(herd)->away, 0);
     ck_assert_int_eq(herd_counts(herd)->broken, 0);
