@@ -103,6 +103,12 @@ static void say_waiting(const struct hg_answer *answer, const char *dependency, 
     }
 }
 
+void answer_say(struct api *api, size_t policy, const struct hg_answer *answer, char *ret_text, size_t size)
+{
+    struct hg_view view;
+    say_waiting(answer, dependency_of(api, policy, answer, &view), ret_text, size);
+}
+
 static void write_reasons(struct json_out *out, const struct hg_answer *answer)
 {
     json_name(out, "reasons");

@@ -35,6 +35,9 @@ static const struct route routes[] = {
     {"GET", "/v1/dependencies", dependencies_get},
     {"GET", "/v1/recoveries", recoveries_get},
     {"GET", "/v1/status", status_get},
+    {"GET", "/v1/events", events_get},
+    {"POST", "/v1/pre-reboot", fleetlock_lock},
+    {"POST", "/v1/steady-state", fleetlock_unlock},
     {"GET", "/metrics", metrics_get},
     {"GET", "/healthz", healthz_get},
     {"GET", "/readyz", readyz_get},
@@ -145,6 +148,10 @@ int api_create(const struct api_host *host, const char *controller_id, struct ap
     if (api == NULL) {
         return HG_E_NOMEM;
     }
+    if (events_create(&api->events) != 0) {
+        free(api);
+        return HG_E_NOMEM;
+    }
     api->host = *host;
     snprintf(api->controller_id, sizeof(api->controller_id), "%s", controller_id);
     for (uint32_t i = 0; i < CALLS_MAX; i++) {
@@ -175,14 +182,14 @@ void api_destroy(struct api *api)
             call_free(api->calls[i]);
         }
     }
+    events_destroy(api->events);
     free(api);
 }
 
-struct call *call_begin(struct api *api, struct http_exchange *exchange, call_reply_fn on_reply)
+struct call *call_open(struct api *api, struct http_exchange *exchange, call_reply_fn on_reply)
 {
     struct call *call = api->free_count == 0 ? NULL : calloc(1, sizeof(*call));
     if (call == NULL) {
-        respond_error(exchange, HG_E_OVERLOAD, 1000000);
         return NULL;
     }
     uint32_t place = api->free_calls[--api->free_count];
@@ -190,6 +197,15 @@ struct call *call_begin(struct api *api, struct http_exchange *exchange, call_re
     call->id = ((uint64_t)++api->generation << 32) | place;
     call->exchange = exchange;
     call->on_reply = on_reply;
+    return call;
+}
+
+struct call *call_begin(struct api *api, struct http_exchange *exchange, call_reply_fn on_reply)
+{
+    struct call *call = call_open(api, exchange, on_reply);
+    if (call == NULL) {
+        respond_error(exchange, HG_E_OVERLOAD, 1000000);
+    }
     return call;
 }
 

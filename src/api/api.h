@@ -6,6 +6,8 @@
  * many such requests under one id; it is answered when the last item is in. What is open is bounded:
  * CALLS_MAX calls, ITEMS_MAX items of batches.
  *
+ * Lines of the log come in by api_on_log() and go out to whoever reads /v1/events (events.c).
+ *
  * Nothing here decides: what an answer says is the engine's, how it is said is written here. */
 #ifndef API_API_H
 #define API_API_H
@@ -16,6 +18,10 @@
 #define CALLS_MAX 8192   /* calls under way */
 #define ITEMS_MAX 100000 /* items of batches under way */
 #define BATCH_MAX 10000  /* items in a batch */
+
+#define EVENTS_KEPT      1024          /* lines a reader may be behind, or resume from */
+#define EVENTS_BYTES_MAX (1024 * 1024) /* of them, whichever comes first */
+#define EVENTS_BEAT_MS   15000         /* between signs of life to readers of events */
 
 struct api;
 
@@ -46,5 +52,18 @@ void api_destroy(struct api *api); /* NULL is fine; calls under way are forgotte
 void api_handle(void *api, struct http_exchange *exchange, const struct http_request *request);
 
 void api_on_reply(struct api *api, uint64_t id, uint32_t item, const struct hg_answer *answer);
+
+/* A line of the log, for those who read /v1/events: level as HG_EFFECT_LOG has it, `text` of logfmt pairs. */
+void api_on_log(struct api *api, int level, const char *event, const char *text);
+/* Due every EVENTS_BEAT_MS. */
+void api_on_beat(struct api *api);
+
+struct api_event_counters {
+    int64_t published;
+    int64_t readers; /* now */
+    int64_t refused; /* beyond the maximum of readers */
+    int64_t dropped; /* fell behind all that is kept */
+};
+const struct api_event_counters *api_event_counters(const struct api *api);
 
 #endif

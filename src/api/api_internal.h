@@ -8,6 +8,7 @@
 #include <jansson.h>
 
 struct call;
+struct events;
 
 /* What a call does with one reply; the call is ended by call_end(). */
 typedef void (*call_reply_fn)(struct api *api, struct call *call, uint32_t item,
@@ -42,6 +43,7 @@ struct api {
     uint32_t free_count;
     uint32_t generation;
     uint32_t items_open;
+    struct events *events;
 };
 
 /* What the path named. */
@@ -65,6 +67,9 @@ void call_end(struct api *api, struct call *call);
 /* Asks the engine; answers 503 and ends the call itself where that fails. */
 void call_ask(struct api *api, struct call *call, const struct hg_request *request);
 
+/* The same; NULL answers nothing. */
+struct call *call_open(struct api *api, struct http_exchange *exchange, call_reply_fn on_reply);
+
 /* The policy that takes `kind` for the fleet: one removed by a reload is asked about what it holds, and gets no new
  * permits. False: answered 404. */
 bool call_find_fleet(struct api_context *context, enum op_kind kind, size_t *ret_policy);
@@ -87,6 +92,8 @@ struct answer_about {
 };
 int answer_write(struct api *api, const struct answer_about *about, const struct hg_answer *answer,
                  struct json_out *out);
+/* Why an instance waits, in a sentence for a person. */
+void answer_say(struct api *api, size_t policy, const struct hg_answer *answer, char *ret_text, size_t size);
 /* Seconds for Retry-After, rounded up, at least 1. */
 int64_t retry_after_s(int64_t retry_after_us);
 
@@ -103,6 +110,15 @@ struct member {
 /* Parses the body and finds its members; unknown ones are errors. NULL: answered 400. The caller frees what
  * comes. An empty body counts as {}. */
 json_t *body_read(struct api_context *context, struct member *members, size_t member_count);
+/* Only parses: any JSON value, within the bounds of depth and without NUL bytes; the caller frees it. NULL with
+ * what is wrong. */
+struct body_error {
+    const char *title;
+    char detail[200];
+    int line; /* 0: not at a place of the text */
+    int column;
+};
+json_t *body_parse(const struct http_request *request, struct body_error *ret_error);
 /* The same for one object that is there already; false with a sentence and a pointer for the error. */
 bool members_read(const json_t *object, struct member *members, size_t member_count, char *ret_detail,
                   size_t detail_size, char *ret_pointer, size_t pointer_size);
@@ -112,6 +128,10 @@ bool duration_of(const char *text, int64_t *ret_us);
 /* A query parameter, decoded digits and names only; false if it is not there. */
 bool query_find(const char *query, const char *name, char *ret_value, size_t size);
 bool instance_name_ok(const char *name);
+
+/* events.c */
+int events_create(struct events **ret_events) __attribute__((warn_unused_result)); /* HG_E_NOMEM */
+void events_destroy(struct events *events); /* NULL is fine; the readers must be gone */
 
 /* the resources */
 void permit_put(struct api_context *context);
@@ -141,6 +161,9 @@ void fleet_resume(struct api_context *context);
 void healthz_get(struct api_context *context);
 void readyz_get(struct api_context *context);
 void metrics_get(struct api_context *context);
+void events_get(struct api_context *context);
+void fleetlock_lock(struct api_context *context);
+void fleetlock_unlock(struct api_context *context);
 void root_get(struct api_context *context);
 
 #endif

@@ -118,36 +118,54 @@ bool members_read(const json_t *object, struct member *members, size_t member_co
     return true;
 }
 
-static void refuse_json(struct http_exchange *exchange, const json_error_t *error)
+json_t *body_parse(const struct http_request *request, struct body_error *ret_error)
+{
+    json_error_t error;
+    memset(ret_error, 0, sizeof(*ret_error));
+    ret_error->title = "The body is not valid JSON";
+    if (strlen(request->body) != request->body_size) {
+        /* jansson would take it for the end and not look at what follows. */
+        snprintf(ret_error->detail, sizeof(ret_error->detail), "It has a NUL byte.");
+        return NULL;
+    }
+    if (depth_of(request->body) > DEPTH_MAX) {
+        ret_error->title = "The body nests too deep";
+        snprintf(ret_error->detail, sizeof(ret_error->detail), "At most %d levels.", DEPTH_MAX);
+        return NULL;
+    }
+    json_t *root =
+        json_loadb(request->body, request->body_size, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
+    if (root == NULL) {
+        snprintf(ret_error->detail, sizeof(ret_error->detail), "%s", error.text);
+        ret_error->line = error.line;
+        ret_error->column = error.column;
+    }
+    return root;
+}
+
+static void refuse_json(struct http_exchange *exchange, const struct body_error *error)
 {
     struct json_out out = {0};
-    json_problem(&out, "bad-json", "The body is not valid JSON", 400, error->text);
-    json_member_int(&out, "line", error->line);
-    json_member_int(&out, "column", error->column);
+    json_problem(&out, "bad-json", error->title, 400, error->detail);
+    if (error->line > 0) {
+        json_member_int(&out, "line", error->line);
+        json_member_int(&out, "column", error->column);
+    }
     json_put(&out, "}");
     respond(exchange, 400, &out, 0);
 }
 
 json_t *body_read(struct api_context *context, struct member *members, size_t member_count)
 {
-    json_error_t error;
+    struct body_error error;
     char detail[200], pointer[160];
     const struct http_request *request = context->request;
-    if (strlen(request->body) != request->body_size) {
-        /* jansson would take it for the end and not look at what follows. */
-        respond_problem(context->exchange, "bad-json", "The body is not valid JSON", 400, "It has a NUL byte.",
-                        NULL);
+    bool empty = strspn(request->body, " \t\r\n") == request->body_size;
+    json_t *root = empty ? json_object() : body_parse(request, &error);
+    if (root == NULL && empty) {
+        respond_error(context->exchange, HG_E_NOMEM, 1000000);
         return NULL;
     }
-    bool empty = request->body[strspn(request->body, " \t\r\n")] == '\0';
-    if (!empty && depth_of(request->body) > DEPTH_MAX) {
-        respond_problem(context->exchange, "bad-json", "The body nests too deep", 400, "At most 5 levels.",
-                        NULL);
-        return NULL;
-    }
-    json_t *root = empty ? json_object()
-                         : json_loadb(request->body, request->body_size,
-                                      JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
     if (root == NULL) {
         refuse_json(context->exchange, &error);
         return NULL;

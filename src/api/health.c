@@ -61,6 +61,7 @@ void root_get(struct api_context *context)
     static const char text[] = "Headgate " HG_VERSION "\n\n"
                                "/v1/status        where everything stands\n"
                                "/v1/recoveries    incidents and their timelines\n"
+                               "/v1/events        decisions as they are made\n"
                                "/metrics          for Prometheus\n"
                                "/healthz /readyz  alive; can answer\n";
     struct http_response response = {.status = 200,

@@ -50,6 +50,7 @@ static void close_all(struct daemon *daemon)
     }
     watch_destroy(daemon->watch);
     uv_close((uv_handle_t *)&daemon->host.timer, NULL);
+    uv_close((uv_handle_t *)&daemon->host.beat, NULL);
     uv_close((uv_handle_t *)&daemon->stop_timer, NULL);
     uv_close((uv_handle_t *)&daemon->reload_timer, NULL);
     for (size_t i = 0; i < 3; i++) {
@@ -68,7 +69,7 @@ static void begin_stop(struct daemon *daemon)
         return;
     }
     daemon->stopping = true;
-    log_line(LOG_LEVEL_INFO, "stop", "why=\"asked to\"");
+    host_log(&daemon->host, LOG_LEVEL_INFO, "stop", "why=\"asked to\"");
     struct hg_event event = {.type = HG_EVENT_RESIGN, .now_us = clock_monotonic_us()};
     (void)host_step(&daemon->host, &event);
     uv_timer_start(&daemon->stop_timer, stop_cb, RESIGN_MS, 0);
@@ -92,7 +93,7 @@ static void reload(struct daemon *daemon)
     struct hg_policy_set *set = NULL;
     int status = load(daemon, &set);
     if (status != 0) {
-        log_format(LOG_LEVEL_ERROR, "reload", "ok=false why=\"%s; the policies in force stay\"",
+        host_log(&daemon->host, LOG_LEVEL_ERROR, "reload", "ok=false why=\"%s; the policies in force stay\"",
                    hg_strerror(status));
         return;
     }
@@ -103,7 +104,7 @@ static void reload(struct daemon *daemon)
     event.u.policies.set = set;
     status = host_step(&daemon->host, &event);
     daemon->reloaded_us = clock_monotonic_us();
-    log_format(status == 0 ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR, "reload", "ok=%s policies=%zu",
+    host_log(&daemon->host, status == 0 ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR, "reload", "ok=%s policies=%zu",
                status == 0 ? "true" : "false", set->policy_count);
 }
 
@@ -174,6 +175,11 @@ static int start_store(struct daemon *daemon, char *error, size_t size)
     return store_create(&options, &daemon->host.store, error, size);
 }
 
+static void beat_cb(uv_timer_t *timer)
+{
+    api_on_beat(((struct host *)timer->data)->api);
+}
+
 static int start_http(struct daemon *daemon, char *error, size_t size)
 {
     struct http_options options = {.loop = daemon->host.loop,
@@ -197,6 +203,8 @@ static void start_handles(struct daemon *daemon)
     }
     uv_timer_init(loop, &daemon->host.timer);
     daemon->host.timer.data = &daemon->host;
+    uv_timer_init(loop, &daemon->host.beat);
+    daemon->host.beat.data = &daemon->host;
     uv_timer_init(loop, &daemon->stop_timer);
     daemon->stop_timer.data = daemon;
     uv_timer_init(loop, &daemon->reload_timer);
@@ -228,7 +236,7 @@ static void give_policies(struct daemon *daemon)
     daemon->reloaded_us = clock_monotonic_us() - RELOAD_MIN_US;
     if (watch_create(daemon->host.loop, daemon->options->policies, daemon->options->policy_count, ask_reload,
                      daemon, &daemon->watch) != 0) {
-        log_line(LOG_LEVEL_WARNING, "watch", "why=\"changes of the policy files are not seen; send SIGHUP\"");
+        host_log(&daemon->host, LOG_LEVEL_WARNING, "watch", "why=\"changes of the policy files are not seen; send SIGHUP\"");
     }
 }
 
@@ -257,8 +265,9 @@ static int start(struct daemon *daemon)
     if (status != 0) {
         return fail("--listen", error, status);
     }
+    uv_timer_start(&daemon->host.beat, beat_cb, EVENTS_BEAT_MS, EVENTS_BEAT_MS);
     give_policies(daemon);
-    log_format(LOG_LEVEL_INFO, "listen", "address=%s version=%s controller=%s store=%s policies=%zu",
+    host_log(&daemon->host, LOG_LEVEL_INFO, "listen", "address=%s version=%s controller=%s store=%s policies=%zu",
                http_server_address(daemon->host.server), HG_VERSION, daemon->id, daemon->host.store_url,
                daemon->host.set->policy_count);
     return 0;

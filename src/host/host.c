@@ -6,6 +6,7 @@
 #include "host/host_metrics.h"
 
 #include <assert.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -24,6 +25,19 @@ void host_schedule(struct host *host)
     }
     int64_t delay_us = deadline_us - clock_monotonic_us();
     uv_timer_start(&host->timer, timer_cb, delay_us > 0 ? (uint64_t)(delay_us + 999) / 1000 : 0, 0);
+}
+
+void host_log(struct host *host, int level, const char *event, const char *format, ...)
+{
+    char text[LOG_LINE_MAX];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    log_line((enum log_level)level, event, text);
+    if (host->api != NULL) {
+        api_on_log(host->api, level, event, text);
+    }
 }
 
 static void reply_cb(void *user_data, struct group_reply *reply)
@@ -57,7 +71,7 @@ static void carry_out(struct host *host, const struct hg_effect *effect)
         submit(host, effect);
         break;
     case HG_EFFECT_LOG:
-        log_line((enum log_level)effect->u.log.level, effect->u.log.event, effect->u.log.text);
+        host_log(host, effect->u.log.level, effect->u.log.event, "%s", effect->u.log.text);
         break;
     case HG_EFFECT_START_PROBES:
         host_probes_start(host, effect->policy);

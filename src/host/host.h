@@ -37,6 +37,7 @@ struct host {
     struct hg_policy_set *set_before; /* a group under way may still point into it */
     struct probe_group *probes;
     uv_timer_t timer;
+    uv_timer_t beat; /* signs of life to readers of events */
     bool stepping;
     struct host_submission submissions[2 * HG_POLICIES_MAX]; /* one group a policy is under way */
     bool failed[2 * HG_POLICIES_MAX];                        /* groups the store refused at once */
@@ -46,6 +47,10 @@ struct host {
 
 /* One event in; carries out its effects. Not re-entrant: asserted. */
 int host_step(struct host *host, const struct hg_event *event);
+
+/* One line to the log, and to those who read /v1/events. `text` holds logfmt pairs. */
+void host_log(struct host *host, int level, const char *event, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
 
 /* What the api needs. */
 struct api_host host_api(struct host *host);

@@ -27,6 +27,7 @@ static void write_process(struct metrics_text *text)
 static void write_server(struct metrics_text *text, const struct host *host)
 {
     const struct http_counters *counters = http_server_counters(host->server);
+    const struct api_event_counters *events = api_event_counters(host->api);
     const struct {
         const char *name;
         const char *type;
@@ -41,6 +42,12 @@ static void write_server(struct metrics_text *text, const struct host *host)
          counters->bodies_over},
         {"headgate_http_malformed_total", "counter", "Malformed requests.", counters->malformed},
         {"headgate_http_suspended", "gauge", "Requests waiting for their answer.", counters->suspended},
+        {"headgate_http_streams", "gauge", "Answers that go on.", counters->streams},
+        {"headgate_events_total", "counter", "Lines published to /v1/events.", events->published},
+        {"headgate_events_readers", "gauge", "Clients that read /v1/events.", events->readers},
+        {"headgate_events_readers_refused_total", "counter", "Readers beyond the maximum.", events->refused},
+        {"headgate_events_readers_dropped_total", "counter", "Readers that fell behind all that is kept.",
+         events->dropped},
         {"headgate_http_clients_gone_total", "counter", "Clients that left before their answer.",
          counters->clients_gone},
     };

@@ -54,8 +54,8 @@ static void start_one(struct host *host, size_t policy, size_t dependency, size_
         .loop = host->loop, .probe = probe, .seed = clock_seed(), .on_result = result_cb, .user_data = seat};
     int status = probe_create(&options, &seat->probe);
     if (status != 0) {
-        log_format(LOG_LEVEL_ERROR, "probe", "dependency=%zu why=\"cannot start: %s\"", dependency,
-                   hg_strerror(status));
+        host_log(host, LOG_LEVEL_ERROR, "probe", "dependency=%zu why=\"cannot start: %s\"", dependency,
+                 hg_strerror(status));
         free(seat);
         return;
     }

@@ -1,13 +1,11 @@
 #include "host/log.h"
 
+#include "core/logfmt.h"
 #include "host/clock.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
-
-#define LINE_MAX_SIZE 4096
 
 static bool json_lines; /* the one setting of the process's log, made at start */
 
@@ -31,37 +29,6 @@ static void put_text(struct out *out, const char *text)
     put(out, text, strlen(text));
 }
 
-/* One key=value or key="value" of logfmt; returns what follows it. */
-static const char *next_pair(const char *at, const char **ret_key, size_t *ret_key_size,
-                             const char **ret_value, size_t *ret_value_size)
-{
-    while (*at == ' ') {
-        at++;
-    }
-    *ret_key = at;
-    *ret_key_size = strcspn(at, "= ");
-    at += *ret_key_size;
-    *ret_value = at;
-    *ret_value_size = 0;
-    if (*at != '=') {
-        return at;
-    }
-    at++;
-    if (*at != '"') {
-        *ret_value = at;
-        *ret_value_size = strcspn(at, " ");
-        return at + *ret_value_size;
-    }
-    at++;
-    *ret_value = at;
-    /* A quote ends the value only where a pair or the line ends: texts of probes may hold quotes. */
-    while (*at != '\0' && !(*at == '"' && (at[1] == ' ' || at[1] == '\0'))) {
-        at++;
-    }
-    *ret_value_size = (size_t)(at - *ret_value);
-    return *at == '"' ? at + 1 : at;
-}
-
 static void put_escaped(struct out *out, const char *text, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
@@ -74,19 +41,14 @@ static void put_escaped(struct out *out, const char *text, size_t count)
 
 static void put_pairs(struct out *out, bool json, const char *text)
 {
-    while (*text != '\0') {
-        const char *key, *value;
-        size_t key_size, value_size;
-        text = next_pair(text, &key, &key_size, &value, &value_size);
-        if (key_size == 0) {
-            break;
-        }
+    struct logfmt_pair pair;
+    while (logfmt_next(&text, &pair)) {
         put_text(out, json ? ",\"" : " ");
-        put(out, key, key_size);
+        put(out, pair.key, pair.key_size);
         put_text(out, json ? "\":\"" : "=");
-        bool quote = !json && memchr(value, ' ', value_size) != NULL;
+        bool quote = !json && memchr(pair.value, ' ', pair.value_size) != NULL;
         put_text(out, quote ? "\"" : "");
-        put_escaped(out, value, value_size);
+        put_escaped(out, pair.value, pair.value_size);
         put_text(out, json || quote ? "\"" : "");
     }
 }
@@ -122,17 +84,7 @@ void log_init(bool json)
 
 void log_line(enum log_level level, const char *event, const char *text)
 {
-    char line[LINE_MAX_SIZE];
+    char line[LOG_LINE_MAX];
     log_render(line, sizeof(line), json_lines, clock_wall_us(), level, event, text);
     fprintf(stderr, "%s\n", line);
-}
-
-void log_format(enum log_level level, const char *event, const char *format, ...)
-{
-    char text[LINE_MAX_SIZE];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(text, sizeof(text), format, arguments);
-    va_end(arguments);
-    log_line(level, event, text);
 }

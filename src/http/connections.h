@@ -12,7 +12,7 @@ struct http_connection {
     struct http_connection *before;
     struct http_connection *behind;
     int fd;
-    bool waits; /* for our answer */
+    bool waits; /* for our answer, or for what a stream will bring */
     bool shut;  /* told to go */
     uint64_t since_ms;
 };

@@ -1,62 +1,18 @@
 #include "http/server.h"
 
 #include "headgate/errors.h"
-#include "http/connections.h"
 #include "http/headers.h"
 #include "http/http_json.h"
-#include "http/listen.h"
+#include "http/server_internal.h"
 
-#include <microhttpd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 
-#define SWEEP_MS 5000
-
-struct http_exchange {
-    struct http_exchange *next; /* among the suspended */
-    struct http_exchange **at;
-    struct http_server *server;
-    struct MHD_Connection *connection;
-    struct http_connection *place; /* NULL without memory for one */
-    struct MHD_Response *response; /* set by http_respond() */
-    int status;
-    bool begun; /* headers were looked at */
-    bool in_handler;
-    bool suspended;
-    bool answered;
-    bool queued;
-    char query[HTTP_PATH_MAX + 1];
-    char *path;
-    char *body;
-    size_t body_size;
-    size_t body_capacity;
-    int refusal; /* status to refuse with once the body is through; 0 */
-    bool uri_bad;
-    bool uri_long;
-};
-
-struct http_server {
-    struct http_options options;
-    struct MHD_Daemon *daemon;
-    char address[LISTEN_ADDRESS_MAX];
-    int fd;
-    uv_poll_t poll;
-    uv_timer_t timer;
-    uv_timer_t sweep;
-    struct http_connections connections;
-    size_t connections_max;
-    bool running; /* inside MHD_run */
-    bool closing;
-    struct http_exchange *suspended;
-    size_t body_bytes; /* of all bodies being read */
-    size_t open_handles;
-    struct http_counters counters;
-    void (*on_closed)(void *user_data);
-    void *closed_data;
-};
+#define SWEEP_MS  5000
+#define LAST_RUNS 4 /* turns of the library in which the streams' ends go out */
 
 static void timer_cb(uv_timer_t *timer);
 
@@ -70,7 +26,10 @@ static void pump(struct http_server *server)
     (void)MHD_run(server->daemon);
     server->running = false;
     MHD_UNSIGNED_LONG_LONG timeout_ms;
-    if (MHD_get_timeout(server->daemon, &timeout_ms) == MHD_YES) {
+    if (server->woken) {
+        server->woken = false;
+        uv_timer_start(&server->timer, timer_cb, 0, 0);
+    } else if (MHD_get_timeout(server->daemon, &timeout_ms) == MHD_YES) {
         uv_timer_start(&server->timer, timer_cb, timeout_ms, 0);
     } else {
         uv_timer_stop(&server->timer);
@@ -92,8 +51,47 @@ static void poll_cb(uv_poll_t *poll, int status, int events)
 /* Runs once the present callback is done: a resumed connection wakes nobody. */
 static void pump_soon(struct http_server *server)
 {
+    server->woken = server->woken || server->running;
     if (!server->running) {
         uv_timer_start(&server->timer, timer_cb, 0, 0);
+    }
+}
+
+void exchange_link(struct http_exchange **list, struct http_exchange *exchange)
+{
+    exchange->next = *list;
+    exchange->at = list;
+    if (exchange->next != NULL) {
+        exchange->next->at = &exchange->next;
+    }
+    *list = exchange;
+}
+
+void exchange_unlink(struct http_exchange *exchange)
+{
+    *exchange->at = exchange->next;
+    if (exchange->next != NULL) {
+        exchange->next->at = exchange->at;
+    }
+}
+
+void exchange_resume(struct http_exchange *exchange)
+{
+    MHD_resume_connection(exchange->connection);
+    pump_soon(exchange->server);
+}
+
+void exchange_add_headers(struct http_exchange *exchange, const struct http_response *response)
+{
+    if (exchange->response == NULL) {
+        return;
+    }
+    (void)MHD_add_response_header(exchange->response, "Content-Type",
+                                  response->content_type == NULL ? "application/json"
+                                                                 : response->content_type);
+    for (const struct http_header *header = response->headers; header != NULL && header->name != NULL;
+         header++) {
+        (void)MHD_add_response_header(exchange->response, header->name, header->value);
     }
 }
 
@@ -108,26 +106,14 @@ void http_respond(struct http_exchange *exchange, const struct http_response *re
         response->body_size, (void *)(uintptr_t)response->body, MHD_RESPMEM_MUST_COPY);
     exchange->status = response->status;
     exchange->answered = true;
-    if (exchange->response != NULL) {
-        (void)MHD_add_response_header(exchange->response, "Content-Type",
-                                      response->content_type == NULL ? "application/json"
-                                                                     : response->content_type);
-        for (const struct http_header *header = response->headers; header != NULL && header->name != NULL;
-             header++) {
-            (void)MHD_add_response_header(exchange->response, header->name, header->value);
-        }
-    }
+    exchange_add_headers(exchange, response);
     if (exchange->suspended) {
         struct http_server *server = exchange->server;
         exchange->suspended = false;
-        *exchange->at = exchange->next;
-        if (exchange->next != NULL) {
-            exchange->next->at = exchange->at;
-        }
+        exchange_unlink(exchange);
         server->counters.suspended--;
         connections_touch(&server->connections, exchange->place, false, uv_now(server->options.loop));
-        MHD_resume_connection(exchange->connection);
-        pump_soon(server);
+        exchange_resume(exchange);
     }
 }
 
@@ -207,7 +193,11 @@ static void completed_cb(void *user_data, struct MHD_Connection *connection, voi
     if (exchange == NULL) {
         return;
     }
-    server->counters.clients_gone += code == MHD_REQUEST_TERMINATED_CLIENT_ABORT;
+    if (exchange->stream != NULL) {
+        stream_completed(exchange);
+    } else {
+        server->counters.clients_gone += code == MHD_REQUEST_TERMINATED_CLIENT_ABORT;
+    }
     if (exchange->response != NULL) {
         MHD_destroy_response(exchange->response);
     }
@@ -270,12 +260,7 @@ static enum MHD_Result handle(struct http_exchange *exchange, const char *method
         return queue_answer(exchange);
     }
     exchange->suspended = true;
-    exchange->next = server->suspended;
-    exchange->at = &server->suspended;
-    if (exchange->next != NULL) {
-        exchange->next->at = &exchange->next;
-    }
-    server->suspended = exchange;
+    exchange_link(&server->suspended, exchange);
     server->counters.suspended++;
     connections_touch(&server->connections, exchange->place, true, uv_now(server->options.loop));
     MHD_suspend_connection(exchange->connection);
@@ -339,6 +324,7 @@ static void sweep_cb(uv_timer_t *timer)
     uint64_t now_ms = uv_now(server->options.loop);
     connections_sweep(&server->connections,
                       now_ms > HTTP_REQUEST_S * 1000 ? now_ms - HTTP_REQUEST_S * 1000 : 0);
+    stream_sweep(server);
     server->counters.connections_over = server->connections.pushed_out;
 }
 
@@ -442,7 +428,11 @@ void http_server_destroy(struct http_server *server, void (*on_closed)(void *use
                                          .headers = retry};
         http_respond(server->suspended, &response);
     }
+    stream_end_all(server);
     (void)MHD_run(server->daemon);
+    for (int i = 0; i < LAST_RUNS && server->streams != NULL; i++) {
+        (void)MHD_run(server->daemon);
+    }
     MHD_stop_daemon(server->daemon); /* closes the listening socket too */
     server->daemon = NULL;
     if (strncmp(server->address, "unix:", 5) == 0) {

@@ -68,6 +68,7 @@ struct http_counters {
     int64_t bodies_over;      /* refused for HTTP_BODY_MAX or HTTP_BODIES_MAX */
     int64_t malformed;        /* answered 4xx here */
     int64_t suspended;        /* waiting for http_respond() now */
+    int64_t streams;          /* answers that go on; they are not among the suspended */
     int64_t clients_gone;     /* went away before their answer */
 };
 
@@ -81,7 +82,7 @@ const char *http_server_address(const struct http_server *server);
 
 const struct http_counters *http_server_counters(const struct http_server *server);
 
-/* Stops listening, answers what is open with 503, closes; on_closed is called from the loop. */
+/* Stops listening, answers what is open with 503, ends streams, closes; on_closed is called from the loop. */
 void http_server_destroy(struct http_server *server, void (*on_closed)(void *user_data), void *user_data);
 
 /* Value of a request header (any case), or NULL. */

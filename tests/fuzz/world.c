@@ -4,6 +4,7 @@
 #include "core/engine.h"
 #include "fuzz/fuzz.h"
 #include "headgate/policy.h"
+#include "http/stream.h"
 #include "store/state.h"
 
 #include <jansson.h>
@@ -24,6 +25,8 @@ static const char policy_text[] =
 struct http_exchange {
     int answers;
     int status;
+    const struct http_stream_ops *stream;
+    void *stream_data;
 };
 
 struct world {
@@ -48,6 +51,8 @@ static void step(struct world *world, const struct hg_event *event)
         } else if (effect->type == HG_EFFECT_SUBMIT) {
             FUZZ_CHECK(world->group == NULL); /* one group a policy */
             world->group = effect->u.submit.group;
+        } else if (effect->type == HG_EFFECT_LOG) {
+            api_on_log(world->api, effect->u.log.level, effect->u.log.event, effect->u.log.text);
         }
     }
 }
@@ -178,6 +183,24 @@ void world_destroy(struct world *world)
     free(world);
 }
 
+/* What a reader is sent ends with a whole event; then it goes away. */
+static void read_stream(struct world *world, struct http_exchange *exchange)
+{
+    char bytes[7], last[2] = "";
+    api_on_log(world->api, 1, "probe",
+               "policy=shop dependency=db why=\"it said \"no\" twice\" policy=forged");
+    api_on_beat(world->api);
+    ssize_t got;
+    while ((got = exchange->stream->read(exchange->stream_data, bytes, sizeof(bytes))) > 0) {
+        FUZZ_CHECK((size_t)got <= sizeof(bytes));
+        last[0] = got > 1 ? bytes[got - 2] : last[1];
+        last[1] = bytes[got - 1];
+    }
+    FUZZ_CHECK(got == 0 && last[0] == '\n' && last[1] == '\n');
+    exchange->stream->on_closed(exchange->stream_data);
+    FUZZ_CHECK(api_event_counters(world->api)->readers == 0);
+}
+
 int world_request(struct world *world, const char *method, const char *path, const char *query,
                   const char *body, size_t body_size)
 {
@@ -189,6 +212,9 @@ int world_request(struct world *world, const char *method, const char *path, con
         tick(world);
     }
     FUZZ_CHECK(exchange.answers == 1);
+    if (exchange.stream != NULL) {
+        read_stream(world, &exchange);
+    }
     return exchange.status;
 }
 
@@ -217,6 +243,31 @@ void http_respond(struct http_exchange *exchange, const struct http_response *re
 const char *http_request_header(struct http_exchange *exchange, const char *name)
 {
     (void)exchange;
-    (void)name;
-    return NULL;
+    return strcmp(name, "fleet-lock-protocol") == 0 ? "true" : NULL;
+}
+
+bool http_stream_room(const struct http_exchange *exchange)
+{
+    (void)exchange;
+    return true;
+}
+
+void http_respond_stream(struct http_exchange *exchange, const struct http_response *response,
+                         const struct http_stream_ops *ops, void *user_data)
+{
+    exchange->answers++;
+    exchange->status = response->status;
+    exchange->stream = ops;
+    exchange->stream_data = user_data;
+    FUZZ_CHECK(exchange->answers == 1 && response->status == 200);
+}
+
+void http_stream_wake(struct http_exchange *exchange)
+{
+    (void)exchange;
+}
+
+void http_stream_cut(struct http_exchange *exchange)
+{
+    (void)exchange;
 }
