@@ -212,6 +212,8 @@ static struct limiter_input limiter_input_of(const struct dependency *dependency
         .cost = input->cost,
         .in_flight = input->snapshot->in_flight,
         .waiting = input->line > 0,
+        .dependency = input->index,
+        .context = input->law_context,
     };
     if (input->snapshot->cohorts[0].id == dependency->cohort) {
         limiter.cohort = &input->snapshot->cohorts[0];
@@ -352,7 +354,7 @@ void dependency_step(struct dependency *dependency, const struct dependency_inpu
 {
     dependency->phase_before = dependency->phase;
     dependency->cohort_before = dependency->cohort;
-    dependency->limiter.ops = limiter_ops_of(input->policy->limiter);
+    dependency->limiter.ops = input->law != NULL ? input->law : limiter_ops_of(input->policy->limiter);
     if (dependency->taken_over) {
         /* Judged from here on: nothing is known of how the present cohort's failures came about. */
         dependency->taken_over = false;

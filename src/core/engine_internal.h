@@ -106,6 +106,8 @@ struct policy_slot {
 struct hg_engine {
     char controller_id[LEADER_ID_MAX + 1];
     bool new_store;
+    const struct limiter_ops *law;
+    void *law_context;
     bool resigned;
     struct rng rng;
     struct policy_slot *slots[SLOTS_MAX];

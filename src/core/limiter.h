@@ -32,6 +32,8 @@ struct limiter_input {
     int64_t cost;                 /* the dearest need of its fleets, cost units */
     int64_t in_flight;            /* cost units */
     bool waiting;                 /* somebody is in line */
+    size_t dependency;            /* index in the policy */
+    void *context;                /* of a law under study: hg_engine_options.law_context */
 };
 
 struct limiter;
