@@ -1,0 +1,180 @@
+/* Each checker finds the violation that is planted for it, and is silent without. */
+#include "check_main.h"
+#include "core/bucket.h"
+#include "sim/check_limits.h"
+#include "sim/check_liveness.h"
+#include "sim/check_order.h"
+#include "sim/check_permits.h"
+
+#include <string.h>
+
+#define SECOND INT64_C(1000000)
+
+static char text[CHECK_TEXT_MAX];
+
+START_TEST(test_limits_rate)
+{
+    struct check_limits check = {0};
+    check_limits_set(&check, SECOND, 10000, 5, 100, 100); /* 10/s, burst 5 */
+    for (int i = 0; i < 5; i++) {
+        ck_assert(check_limits_grant(&check, 2 * SECOND, 1, text));
+    }
+    for (int i = 1; i <= 100; i++) { /* one in 100 ms, for ever */
+        ck_assert(check_limits_grant(&check, 2 * SECOND + i * 100000, 1, text));
+    }
+    ck_assert(!check_limits_grant(&check, 2 * SECOND + 100 * 100000 + 50000, 1, text)); /* half a token too early */
+    ck_assert_ptr_nonnull(strstr(text, "limits: 500000 micro-tokens more"));
+}
+END_TEST
+
+START_TEST(test_limits_any_window)
+{
+    /* Within the rate on the whole, too much in a window in the middle. */
+    struct check_limits check = {0};
+    check_limits_set(&check, SECOND, 1000, 2, 100, 100);
+    ck_assert(check_limits_grant(&check, 1 * SECOND, 1, text));
+    ck_assert(check_limits_grant(&check, 100 * SECOND, 1, text));
+    ck_assert(check_limits_grant(&check, 100 * SECOND, 1, text));
+    ck_assert(!check_limits_grant(&check, 100 * SECOND, 1, text));
+}
+END_TEST
+
+START_TEST(test_limits_rate_falls)
+{
+    struct check_limits check = {0};
+    check_limits_set(&check, SECOND, 100000, 1, 100, 100);
+    ck_assert(check_limits_grant(&check, 2 * SECOND, 1, text));
+    check_limits_set(&check, 2 * SECOND, 1000, 1, 100, 100);
+    ck_assert(!check_limits_grant(&check, 2 * SECOND + 100000, 1, text)); /* right at the old rate */
+}
+END_TEST
+
+START_TEST(test_limits_in_flight)
+{
+    struct check_limits check = {0};
+    check_limits_set(&check, SECOND, 1000, 1, 10, 4);
+    ck_assert(check_limits_in_flight(&check, 4, true, text));
+    ck_assert(!check_limits_in_flight(&check, 5, true, text));
+    ck_assert(check_limits_in_flight(&check, 5, false, text)); /* the window fell: nobody was granted */
+}
+END_TEST
+
+struct permits {
+    struct check_permit permits[4];
+    struct check_permits check;
+};
+
+static void init_permits(struct permits *permits)
+{
+    memset(permits, 0, sizeof(*permits));
+    permits->check.permits = permits->permits;
+    permits->check.count = 4;
+    permits->check.grace_us = 600 * SECOND;
+}
+
+static bool tell(struct permits *permits, size_t instance, int64_t now_us, enum op_kind kind, enum instance_state state,
+                 int64_t value)
+{
+    struct op op = {.kind = kind, .fence = kind == OP_ACQUIRE ? 0 : value};
+    struct op_reply reply = {.state = state, .fence = value, .number = value, .until_us = now_us + 60 * SECOND};
+    return check_permits_reply(&permits->check, instance, now_us, &op, &reply, text);
+}
+
+START_TEST(test_permits_twice)
+{
+    struct permits permits;
+    init_permits(&permits);
+    ck_assert(tell(&permits, 1, SECOND, OP_ACQUIRE, INSTANCE_GRANTED, 7));
+    ck_assert(!tell(&permits, 1, 2 * SECOND, OP_ACQUIRE, INSTANCE_GRANTED, 8));
+    ck_assert_ptr_nonnull(strstr(text, "twice: i1"));
+    init_permits(&permits);
+    ck_assert(tell(&permits, 1, SECOND, OP_ACQUIRE, INSTANCE_GRANTED, 7));
+    ck_assert(tell(&permits, 1, 62 * SECOND, OP_ACQUIRE, INSTANCE_GRANTED, 8)); /* it had expired */
+    ck_assert(tell(&permits, 1, 63 * SECOND, OP_COMPLETE, INSTANCE_DONE, 8));
+    ck_assert(tell(&permits, 1, 64 * SECOND, OP_ACQUIRE, INSTANCE_GRANTED, 9)); /* it was given back */
+}
+END_TEST
+
+START_TEST(test_permits_fences)
+{
+    struct permits permits;
+    init_permits(&permits);
+    ck_assert(tell(&permits, 1, SECOND, OP_ACQUIRE, INSTANCE_GRANTED, 7));
+    ck_assert(!tell(&permits, 2, SECOND, OP_ACQUIRE, INSTANCE_GRANTED, 7));
+    ck_assert_ptr_nonnull(strstr(text, "fences: i2"));
+}
+END_TEST
+
+START_TEST(test_permits_place_lost)
+{
+    struct permits permits;
+    init_permits(&permits);
+    ck_assert(tell(&permits, 3, SECOND, OP_ACQUIRE, INSTANCE_WAITING, 40));
+    ck_assert(tell(&permits, 3, 2 * SECOND, OP_ACQUIRE, INSTANCE_WAITING, 40));
+    ck_assert(!tell(&permits, 3, 3 * SECOND, OP_ACQUIRE, INSTANCE_WAITING, 41));
+    ck_assert_ptr_nonnull(strstr(text, "lost: i3 had place 40"));
+}
+END_TEST
+
+START_TEST(test_permits_forgotten)
+{
+    struct permits permits;
+    init_permits(&permits);
+    ck_assert(tell(&permits, 3, SECOND, OP_ACQUIRE, INSTANCE_GRANTED, 40));
+    ck_assert(!tell(&permits, 3, 2 * SECOND, OP_ACQUIRE, INSTANCE_WAITING, 1));
+    ck_assert(!tell(&permits, 3, 2 * SECOND, OP_ACQUIRE, INSTANCE_BACKOFF, 0));
+    ck_assert(!tell(&permits, 0, 2 * SECOND, OP_ACQUIRE, INSTANCE_NONE, 0));
+    ck_assert_int_eq(check_permits_held(&permits.check, 0, 4, 2 * SECOND), 1);
+    ck_assert_int_eq(check_permits_held(&permits.check, 0, 4, 62 * SECOND), 0);
+}
+END_TEST
+
+START_TEST(test_order)
+{
+    int64_t refused_at[8] = {0};
+    static struct check_order check;
+    struct op_reply called = {.state = INSTANCE_WAITING, .called = true}, granted = {.state = INSTANCE_GRANTED};
+    memset(&check, 0, sizeof(check));
+    check.refused_at = refused_at;
+    ck_assert(check_order_reply(&check, 0, 0, 2, &called, text));
+    for (size_t other = 1; other < 3; other++) {
+        ck_assert(check_order_reply(&check, other, 0, 2, &granted, text));
+    }
+    ck_assert(check_order_reply(&check, 0, 0, 2, &granted, text)); /* two went before it */
+    ck_assert(check_order_reply(&check, 3, 0, 2, &called, text));
+    for (size_t other = 4; other < 7; other++) {
+        ck_assert(check_order_reply(&check, other, 0, 2, &granted, text));
+    }
+    ck_assert(!check_order_reply(&check, 3, 0, 2, &granted, text)); /* three did */
+    ck_assert_ptr_nonnull(strstr(text, "order: i3"));
+}
+END_TEST
+
+START_TEST(test_liveness)
+{
+    struct check_liveness check = {0};
+    ck_assert(check_liveness_step(&check, SECOND, 5, true, false, text));
+    ck_assert(check_liveness_step(&check, SECOND + CHECK_LIVENESS_US, 5, true, false, text));
+    ck_assert(!check_liveness_step(&check, 2 * SECOND + CHECK_LIVENESS_US, 5, true, false, text));
+    ck_assert(check_liveness_step(&check, 2 * SECOND + CHECK_LIVENESS_US, 5, true, true, text)); /* a fault */
+    ck_assert(check_liveness_step(&check, 2 * SECOND + 2 * CHECK_LIVENESS_US, 5, true, false, text));
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("sim_checks");
+    TCase *tests = tcase_create("planted");
+    tcase_add_test(tests, test_limits_rate);
+    tcase_add_test(tests, test_limits_any_window);
+    tcase_add_test(tests, test_limits_rate_falls);
+    tcase_add_test(tests, test_limits_in_flight);
+    tcase_add_test(tests, test_permits_twice);
+    tcase_add_test(tests, test_permits_fences);
+    tcase_add_test(tests, test_permits_place_lost);
+    tcase_add_test(tests, test_permits_forgotten);
+    tcase_add_test(tests, test_order);
+    tcase_add_test(tests, test_liveness);
+    suite_add_tcase(suite, tests);
+    return run_suite(suite);
+}
