@@ -11,14 +11,13 @@
 #include <string.h>
 
 #define HELD_EVERY     20 /* steps between two counts of all permits held */
-#define ORDER_MIN      512
-#define ORDER_SHARE    4  /* of the fleet's size: a quarter */
 
 struct sim_check {
     struct check_limits limits[HG_DEPENDENCIES_MAX];
     struct check_permits permits;
     struct check_order order;
     struct check_liveness liveness;
+    bool closed[HG_DEPENDENCIES_MAX];
     int64_t now_us; /* the store's clock at the last group */
     int64_t held_slack; /* permits that a failover forgot */
     char *lines[SIM_TRACE_KEPT];
@@ -86,6 +85,12 @@ static void set_limits(struct sim_check *check, const struct snapshot *snapshot)
 {
     for (size_t d = 0; d < snapshot->dependency_count; d++) {
         const struct snapshot_dependency *dependency = &snapshot->dependencies[d];
+        bool closed = dependency->phase == PHASE_BLOCKED || dependency->phase == PHASE_FROZEN ||
+                      dependency->phase == PHASE_PAUSED;
+        if (check->closed[d] && !closed) {
+            check_order_opened(&check->order);
+        }
+        check->closed[d] = closed;
         check_limits_set(&check->limits[d], snapshot->now_us, dependency->rate_milli, dependency->burst,
                          dependency->in_flight_max, dependency->window);
     }
@@ -100,11 +105,10 @@ static void check_op(struct sim_world *world, const struct op *op, const struct 
     if (!check_permits_reply(&check->permits, i, check->now_us, op, reply, text)) {
         violated(world, text);
     }
-    if (op->kind != OP_ACQUIRE || reply->status != 0) {
+    if (op->kind != OP_ACQUIRE || reply->status != 0 || world->scenario->policy->mode == HG_POLICY_OBSERVE) {
         return;
     }
-    int64_t bound = fleet->size / ORDER_SHARE > ORDER_MIN ? fleet->size / ORDER_SHARE : ORDER_MIN;
-    if (!check_order_reply(&check->order, i, f, bound, reply, text)) {
+    if (!check_order_reply(&check->order, i, f, check->now_us, reply, text)) {
         violated(world, text);
     }
     for (size_t n = 0; reply->state == INSTANCE_GRANTED && !reply->already && n < fleet->need_count; n++) {
@@ -154,7 +158,8 @@ static void check_held(struct sim_world *world)
         }
     }
     for (size_t d = 0; d < policy->dependency_count; d++) {
-        if (check->now_us > 0 && held[d] > policy->dependencies[d].in_flight_max + check->held_slack) {
+        int64_t allowed = policy->dependencies[d].in_flight_max + check->held_slack;
+        if (check->now_us > 0 && policy->mode != HG_POLICY_OBSERVE && held[d] > allowed) {
             snprintf(text, sizeof(text), "limits: %lld held of %s, %lld allowed", (long long)held[d],
                      policy->dependencies[d].name, (long long)policy->dependencies[d].in_flight_max);
             violated(world, text);

@@ -306,6 +306,25 @@ void sim_dependency_submit(struct sim_world *world, size_t d, enum sim_owner kin
     replan(world, d);
 }
 
+static void forget(struct sim_world *world, struct sim_dependency *dependency)
+{
+    dependency->served_count = dependency->calling_count = dependency->queued = 0;
+    dependency->queue_first = dependency->queue_last = SIM_NONE;
+    uint32_t count = dependency->job_count; /* those that come anew meanwhile are not forgotten */
+    bool *old = calloc(count + 1, sizeof(bool));
+    world->nomem = old == NULL || world->nomem;
+    for (uint32_t job = 0; old != NULL && job < count; job++) {
+        old[job] = dependency->jobs[job].state != SIM_JOB_FREE;
+    }
+    for (uint32_t job = 0; old != NULL && job < count; job++) {
+        if (old[job]) {
+            dependency->refused += !dependency->jobs[job].abandoned;
+            answer(world, dependency, job, false);
+        }
+    }
+    free(old);
+}
+
 void sim_dependency_on_outage(struct sim_world *world, size_t d, uint8_t tag)
 {
     struct sim_dependency *dependency = &world->dependencies[d];
@@ -322,16 +341,15 @@ void sim_dependency_on_outage(struct sim_world *world, size_t d, uint8_t tag)
     }
     dependency->outage = tag;
     if (outage->kind == SIM_OUTAGE_REFUSED) {
-        /* It forgets all, and those who wait see the connection break. */
-        dependency->served_count = dependency->calling_count = dependency->queued = 0;
-        dependency->queue_first = dependency->queue_last = SIM_NONE;
-        for (uint32_t job = 0; job < dependency->job_count; job++) {
-            if (dependency->jobs[job].state != SIM_JOB_FREE) {
-                dependency->refused += !dependency->jobs[job].abandoned;
-                answer(world, dependency, job, false);
-            }
-        }
+        forget(world, dependency);
     }
+    replan(world, d);
+}
+
+void sim_dependency_restart(struct sim_world *world, size_t d)
+{
+    settle(world, &world->dependencies[d]);
+    forget(world, &world->dependencies[d]);
     replan(world, d);
 }
 

@@ -99,17 +99,37 @@ void sim_instance_send(struct sim_world *world, uint32_t i, struct op *op, uint3
     }
 }
 
+/* Once people let in by hand: whoever comes gets the next turn, and comes again then. */
+static bool wait_by_hand(struct sim_world *world, uint32_t i)
+{
+    struct sim_instance *instance = &world->instances[i];
+    bool turn = (instance->flags & SIM_IS_TICKET) != 0;
+    instance->flags &= (uint8_t)~SIM_IS_TICKET;
+    if (turn || world->by_hand_us == 0 || world->now_us < world->scenario->by_hand.at_us + SIM_START_US) {
+        return false;
+    }
+    world->by_hand_us = world->by_hand_us > world->now_us ? world->by_hand_us : world->now_us;
+    instance->flags |= SIM_IS_TICKET;
+    sim_instance_ask_in(world, i, world->by_hand_us - world->now_us);
+    world->by_hand_us += (int64_t)(SIM_US / world->scenario->by_hand.rate);
+    return true;
+}
+
 static void ask(struct sim_world *world, uint32_t i)
 {
     struct sim_instance *instance = &world->instances[i];
     if (world->law != NULL && world->law->kind != SIM_LAW_ENGINE) {
-        sim_relaunch_begin(world, i); /* asks nobody */
+        if (!wait_by_hand(world, i)) {
+            sim_relaunch_begin(world, i); /* asks nobody */
+        }
         return;
     }
     struct op op = {.kind = OP_ACQUIRE};
     instance->state = SIM_INSTANCE_ASKING;
     instance->life++;
-    sim_push(world, world->now_us + SILENCE_US, SIM_EVENT_INSTANCE, i, SIM_STEP_SILENCE, instance->life);
+    if (world->scenario->restart_count > 0) { /* or every question is answered */
+        sim_push(world, world->now_us + SILENCE_US, SIM_EVENT_INSTANCE, i, SIM_STEP_SILENCE, instance->life);
+    }
     sim_instance_send(world, i, &op, SIM_ASKED_PERMIT);
 }
 
@@ -204,7 +224,9 @@ void sim_instance_on_step(struct sim_world *world, uint32_t i, enum sim_step ste
         break;
     case SIM_STEP_REPORT_FAILED:
         if (instance->state == SIM_INSTANCE_TELLING) {
-            sim_push(world, world->now_us + SILENCE_US, SIM_EVENT_INSTANCE, i, SIM_STEP_REPORT_FAILED, instance->life);
+            if (world->scenario->restart_count > 0) {
+                sim_push(world, world->now_us + SILENCE_US, SIM_EVENT_INSTANCE, i, SIM_STEP_REPORT_FAILED, instance->life);
+            }
             tell(world, i, false, SIM_TOLD_FAILED);
         }
         break;

@@ -62,6 +62,20 @@ static double lead_s(const struct sim_scenario *scenario, size_t d)
     return lead;
 }
 
+/* What a dependency and the one it calls can answer, dearness by who is back now. */
+static double capacity_at(const struct sim_law_context *context, size_t d, int64_t t_us)
+{
+    const struct sim_scenario *scenario = context->scenario;
+    const struct sim_dependency_spec *spec = &scenario->dependencies[d];
+    double capacity = sim_capacity(scenario, d, t_us) - sim_background_rate(scenario, d);
+    capacity /= context->back_share < spec->dear_until ? spec->dear_times : 1;
+    if (spec->calls_index >= 0) {
+        double called = capacity_at(context, (size_t)spec->calls_index, t_us);
+        capacity = called < capacity ? called : capacity;
+    }
+    return capacity;
+}
+
 static enum limiter_verdict judge_oracle(struct limiter *limiter, const struct limiter_input *input, char *ret_why)
 {
     const struct sim_law_context *context = input->context;
@@ -71,11 +85,10 @@ static enum limiter_verdict judge_oracle(struct limiter *limiter, const struct l
     double lead = lead_s(scenario, input->dependency), least = -1;
     /* What is granted now loads the dependency around then, and must be answered before the next trouble. */
     for (double ahead_s = 0.5 * lead; ahead_s <= 2 * lead + 2; ahead_s += (lead + 2) / 8) {
-        double capacity = sim_capacity(scenario, input->dependency, t_us + (int64_t)(ahead_s * SIM_US));
+        double capacity = capacity_at(context, input->dependency, t_us + (int64_t)(ahead_s * SIM_US));
         least = least < 0 || capacity < least ? capacity : least;
     }
-    double left = least - sim_background_rate(scenario, input->dependency);
-    pace(limiter, input, left > 0 ? ORACLE_SHARE * relaunches(scenario, input->dependency, left) : 0);
+    pace(limiter, input, least > 0 ? ORACLE_SHARE * relaunches(scenario, input->dependency, least) : 0);
     limiter->window -= input->cost; /* below its ceiling it counts as ramping: nobody sleeps through the growth */
     return LIMITER_KEEP;
 }

@@ -51,6 +51,7 @@ struct sim_law_seat {
 struct sim_law_context {
     const struct sim_scenario *scenario;
     const struct sim_law *law;
+    double back_share;
     int64_t start_us; /* store's clock when the herd arrives */
     struct sim_law_seat seats[HG_DEPENDENCIES_MAX];
 };

@@ -53,6 +53,7 @@ static void on_step(struct sim_world *world)
     for (size_t d = 0; d < world->scenario->policy->dependency_count; d++) {
         sim_dependency_step(world, d);
     }
+    world->law_context.back_share = world->able == 0 ? 1 : (double)world->back / (double)world->able;
     sim_timeline_step(world);
     sim_check_step(world);
     sim_push(world, world->now_us + SIM_STEP_US, SIM_EVENT_STEP, 0, 0, 0);
@@ -95,6 +96,11 @@ static void happen(struct sim_world *world, const struct sim_event *event)
     case SIM_EVENT_AGAIN:
         sim_background_on_again(world, event->id);
         break;
+    case SIM_EVENT_BY_HAND:
+        for (size_t d = 0; d < world->scenario->policy->dependency_count; d++) {
+            sim_dependency_restart(world, d);
+        }
+        break;
     case SIM_EVENT_STEP:
         on_step(world);
         break;
@@ -111,7 +117,11 @@ static void turn(struct sim_world *world)
     const struct sim_options *options = world->options;
     struct sim_result *result = world->result;
     while (world->heap.count > 0 && !world->nomem && result->violation[0] == '\0') {
-        struct sim_event event = sim_heap_pop(&world->heap);
+        struct sim_event event;
+        if (!sim_heap_pop(&world->heap, &event)) {
+            world->nomem = true;
+            break;
+        }
         if (event.at_us > world->end_us) {
             break;
         }
@@ -167,6 +177,10 @@ static bool init(struct sim_world *world)
     if (governed && !sim_controllers_init(world)) {
         return false;
     }
+    if (!governed && scenario->by_hand.at_us > 0) {
+        world->by_hand_us = scenario->by_hand.at_us + SIM_START_US;
+        sim_push(world, world->by_hand_us, SIM_EVENT_BY_HAND, 0, 0, 0);
+    }
     sim_background_begin(world);
     sim_probes_begin(world);
     sim_push(world, 0, SIM_EVENT_STEP, 0, 0, 0);
@@ -192,7 +206,7 @@ static void sum_up(struct sim_world *world)
         result->bytes += dependency->job_capacity * sizeof(struct sim_job);
     }
     result->bytes += world->instance_count * sizeof(struct sim_instance);
-    result->bytes += world->heap.capacity * sizeof(struct sim_event);
+    result->bytes += sim_heap_bytes(&world->heap);
     result->background = sim_background_end(world);
     sim_timeline_end(result);
 }

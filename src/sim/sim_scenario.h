@@ -124,6 +124,13 @@ struct sim_controller_spec {
     int64_t ahead_us; /* its clock, of true time */
 };
 
+/* What people do in the end where nothing controls the return: restart the dependencies, which empties their queues, and
+ * let relaunches in by hand. */
+struct sim_by_hand {
+    int64_t at_us; /* 0: never */
+    double rate;   /* relaunches a second */
+};
+
 struct sim_scenario {
     char *name;
     char *story;
@@ -145,6 +152,7 @@ struct sim_scenario {
     size_t failover_count;
     struct sim_clock_step clock_steps[SIM_TROUBLES_MAX];
     size_t clock_step_count;
+    struct sim_by_hand by_hand;
 };
 
 /* HG_E_POLICY with at least one error listed, HG_E_NOMEM. `ret_errors` is always initialised and must be finished. */

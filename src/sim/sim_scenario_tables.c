@@ -240,6 +240,15 @@ static const struct field store_fields[] = {
 };
 static const struct field_table store_table = {"store", TABLE(store_fields), "the controllers' shared store"};
 
+static const struct field by_hand_fields[] = {
+    {"at", FIELD_DURATION, offsetof(struct sim_scenario, by_hand.at_us), 0, 30 * DAY_S, 0, .required = true,
+     .doc = "Dependencies are restarted, which empties their queues ..."},
+    {"rate", FIELD_NUMBER, offsetof(struct sim_scenario, by_hand.rate), 0.001, LARGE, 1, .required = true,
+     .doc = "... and so many relaunches a second are let in."},
+};
+static const struct field_table by_hand_table = {"by hand", TABLE(by_hand_fields),
+                                                 "what people do under laws that ask no controller"};
+
 static const struct field scenario_fields[] = {
     {"$schema", FIELD_HAND, .doc = "For editors; not read."},
     {"extends", FIELD_HAND, .doc = "Another scenario, relative to this one, of which this is a JSON merge patch."},
@@ -254,6 +263,7 @@ static const struct field scenario_fields[] = {
      .doc = "What each fleet's instances are really like, by name."},
     {"background", FIELD_LIST, LIST_OF(sim_scenario, backgrounds, background_count, &background_table),
      .doc = "Other traffic."},
+    {"by_hand", FIELD_OBJECT, .table = &by_hand_table, .doc = "What people do under laws that ask no controller."},
     {"controllers", FIELD_OBJECT, .table = &controllers_table, .doc = "Who serves the policy."},
     {"store", FIELD_OBJECT, .table = &store_table, .doc = "The controllers' shared store."},
 };

@@ -70,6 +70,12 @@ static json_t *plain(const char *type)
     return json_pack("{s: s}", "type", type);
 }
 
+/* A scenario that extends another may leave out anything, and delete by null: only the loader can tell. */
+static json_t *nullable(json_t *schema)
+{
+    return json_pack("{s: [o, {s: s}]}", "anyOf", schema, "type", "null");
+}
+
 static json_t *field_schema(const struct field *field)
 {
     json_t *schema = NULL;
@@ -105,7 +111,7 @@ static json_t *field_schema(const struct field *field)
         break;
     case FIELD_MAP:
         schema = plain("object");
-        put(schema, "additionalProperties", object_schema(field->table));
+        put(schema, "additionalProperties", nullable(object_schema(field->table)));
         break;
     case FIELD_HAND:
     case FIELD_KIND_COUNT:
@@ -116,15 +122,14 @@ static json_t *field_schema(const struct field *field)
     return schema;
 }
 
-/* A scenario that extends another may leave out anything, and delete by null: only the loader can tell. */
 static json_t *object_schema(const struct field_table *table)
 {
     json_t *schema = json_object(), *properties = json_object();
     for (size_t i = 0; i < table->count; i++) {
         json_t *value = field_schema(&table->fields[i]);
-        json_t *nullable = json_pack("{s: [o, {s: s}]}", "anyOf", value, "type", "null");
-        put(nullable, "description", json_string(table->fields[i].doc));
-        put(properties, table->fields[i].key, nullable);
+        json_t *wrapped = nullable(value);
+        put(wrapped, "description", json_string(table->fields[i].doc));
+        put(properties, table->fields[i].key, wrapped);
     }
     put(schema, "type", json_string("object"));
     put(schema, "description", json_string(table->doc));

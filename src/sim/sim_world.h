@@ -31,6 +31,7 @@ enum sim_event_kind {
     SIM_EVENT_REFUSED,    /* id, life: owner; tag: enum sim_owner */
     SIM_EVENT_BACKGROUND, /* id: background; the next operation */
     SIM_EVENT_AGAIN,      /* id: operation; tries again */
+    SIM_EVENT_BY_HAND,    /* people restart the dependencies and let in by hand */
     SIM_EVENT_STEP,       /* speeds, gauges, timeline */
     SIM_EVENT_KIND_COUNT
 };
@@ -219,6 +220,7 @@ struct sim_world {
     struct rng rng_store;
     struct rng rng_probe;
     struct sim_law_context law_context;
+    int64_t by_hand_us; /* when the next one is let in by hand */
     uint32_t able;     /* instances that can come back */
     uint32_t back;     /* of those, are */
     uint32_t settled;  /* back, quarantined for good cause, or gone for ever */
@@ -242,6 +244,8 @@ void sim_dependency_submit(struct sim_world *world, size_t d, enum sim_owner kin
 void sim_dependency_on_service(struct sim_world *world, size_t d, int64_t at_us);
 void sim_dependency_on_timeout(struct sim_world *world, size_t d);
 void sim_dependency_on_outage(struct sim_world *world, size_t d, uint8_t tag);
+/* Forgets all it has; whoever waits sees the connection break. */
+void sim_dependency_restart(struct sim_world *world, size_t d);
 void sim_dependency_step(struct sim_world *world, size_t d);
 void sim_dependency_on_call(struct sim_world *world, size_t d, uint32_t job, uint16_t life, bool ok);
 /* Speed by time and work done, without what crowding takes; share of the warm one. */

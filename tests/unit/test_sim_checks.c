@@ -131,22 +131,29 @@ END_TEST
 
 START_TEST(test_order)
 {
-    int64_t refused_at[8] = {0};
+    enum { COUNT = 2000 };
+    static int64_t refused_at[COUNT];
     static struct check_order check;
     struct op_reply called = {.state = INSTANCE_WAITING, .called = true}, granted = {.state = INSTANCE_GRANTED};
     memset(&check, 0, sizeof(check));
+    memset(refused_at, 0, sizeof(refused_at));
     check.refused_at = refused_at;
-    ck_assert(check_order_reply(&check, 0, 0, 2, &called, text));
-    for (size_t other = 1; other < 3; other++) {
-        ck_assert(check_order_reply(&check, other, 0, 2, &granted, text));
+    /* One in ten seconds, two at most: 30 to 60 in five minutes. */
+    int64_t fine = CHECK_ORDER_MIN + 30, wrong = CHECK_ORDER_MIN + 61, at_us = SECOND;
+    ck_assert(check_order_reply(&check, 0, 0, at_us, &called, text));
+    for (int64_t other = 1; other <= fine; other++) {
+        at_us += 10 * SECOND;
+        ck_assert(check_order_reply(&check, (size_t)other, 0, at_us, &granted, text));
     }
-    ck_assert(check_order_reply(&check, 0, 0, 2, &granted, text)); /* two went before it */
-    ck_assert(check_order_reply(&check, 3, 0, 2, &called, text));
-    for (size_t other = 4; other < 7; other++) {
-        ck_assert(check_order_reply(&check, other, 0, 2, &granted, text));
+    ck_assert(check_order_reply(&check, 0, 0, at_us, &granted, text));
+    ck_assert(check_order_reply(&check, COUNT - 1, 0, at_us, &called, text));
+    check_order_opened(&check);
+    for (int64_t other = fine + 1; other <= fine + wrong; other++) {
+        at_us += 10 * SECOND;
+        ck_assert(check_order_reply(&check, (size_t)other, 0, at_us, &granted, text));
     }
-    ck_assert(!check_order_reply(&check, 3, 0, 2, &granted, text)); /* three did */
-    ck_assert_ptr_nonnull(strstr(text, "order: i3"));
+    ck_assert(!check_order_reply(&check, COUNT - 1, 0, at_us, &granted, text));
+    ck_assert_ptr_nonnull(strstr(text, "order: i1999"));
 }
 END_TEST
 
