@@ -53,6 +53,7 @@ void sim_relaunch_begin(struct sim_world *world, uint32_t i)
         return;
     }
     world->result->relaunches++;
+    world->result->granted += !governed(world);
     if (sim_chance(&world->rng_instance, spec->hangs_share)) {
         step_in(world, i, SIM_STEP_REHUNG, spec->hangs_for_us);
         return;
@@ -95,7 +96,7 @@ static void come_back(struct sim_world *world, uint32_t i)
     const struct sim_fleet_spec *spec = spec_of(world, i);
     instance->state = SIM_INSTANCE_BACK;
     instance->failures = 0;
-    world->back++;
+    world->back += (instance->flags & SIM_IS_LEAVER) == 0; /* a leaver granted at once is nobody who was waited for */
     world->settled++;
     world->result->recovered++;
     if (!spec->phase_report) {

@@ -5,6 +5,23 @@
 
 #define PLOTTED 2
 
+/* Where no store knows who relaunches. */
+static void count_ungoverned(const struct sim_world *world, struct sim_point *point)
+{
+    for (uint32_t i = 0; i < world->instance_count; i++) {
+        enum sim_instance_state state = (enum sim_instance_state)world->instances[i].state;
+        point->waiting += state == SIM_INSTANCE_AWAY;
+        if (state == SIM_INSTANCE_RELAUNCHING) {
+            const struct hg_fleet *fleet = &world->scenario->policy->fleets[world->instances[i].fleet];
+            for (size_t n = 0; n < fleet->need_count; n++) {
+                if (fleet->needs[n].dependency < PLOTTED) {
+                    point->dependencies[fleet->needs[n].dependency].in_flight += (double)fleet->needs[n].cost;
+                }
+            }
+        }
+    }
+}
+
 static void fill(const struct sim_world *world, struct sim_point *point)
 {
     const struct hg_policy *policy = world->scenario->policy;
@@ -34,6 +51,9 @@ static void fill(const struct sim_world *world, struct sim_point *point)
         }
     }
     point->granted_rate = (double)world->result->granted;
+    if (world->snapshot == NULL) {
+        count_ungoverned(world, point);
+    }
 }
 
 void sim_timeline_step(struct sim_world *world)
