@@ -94,7 +94,7 @@ void sim_instance_send(struct sim_world *world, uint32_t i, struct op *op, uint3
             sim_instance_ask_in(world, i, NO_CONTROLLER_US);
         } else {
             enum sim_step again = what == SIM_TOLD_FAILED ? SIM_STEP_REPORT_FAILED : SIM_STEP_REPORT;
-            sim_push(world, world->now_us + NO_CONTROLLER_US, SIM_EVENT_INSTANCE, i, again, instance->life);
+            sim_push(world, world->now_us + NO_CONTROLLER_US, SIM_EVENT_INSTANCE, i, (uint8_t)again, instance->life);
         }
     }
 }

@@ -5,6 +5,8 @@
 #include "sim/check_liveness.h"
 #include "sim/check_order.h"
 #include "sim/check_permits.h"
+#include "sim/sim_check.h"
+#include "sim/sim_world.h"
 
 #include <string.h>
 
@@ -168,6 +170,125 @@ START_TEST(test_liveness)
 }
 END_TEST
 
+/* ---- the same from whole groups, as the simulator looks at them ---- */
+
+static const char scenario_text[] =
+    "{ \"scenario\": \"planted\", \"policy\": { \"policy\": \"p\", \"dependencies\": { \"db\": { \"bucket\":"
+    " { \"rate\": 10, \"burst\": 5 }, \"in_flight\": { \"max\": 8 } } }, \"fleets\": { \"web\": { \"size\": 40, \"needs\":"
+    " { \"db\": 1 } } } }, \"dependencies\": { \"db\": { \"servers\": 4, \"service\": \"1s\" } }, \"fleets\": { \"web\": {} } }";
+
+struct planted {
+    struct sim_world world;
+    struct sim_result result;
+    struct sim_options options;
+    struct sim_instance instances[40];
+    struct group group;
+    struct group_reply reply;
+    char names[40][8];
+};
+static struct planted planted;
+
+static void plant_begin(void)
+{
+    struct sim_scenario *scenario = NULL;
+    struct hg_policy_errors errors;
+    memset(&planted, 0, sizeof(planted));
+    ck_assert_int_eq(sim_scenario_parse("planted", scenario_text, strlen(scenario_text), &scenario, &errors), 0);
+    hg_policy_errors_finish(&errors);
+    planted.world.scenario = scenario;
+    planted.world.options = &planted.options;
+    planted.world.result = &planted.result;
+    planted.world.instances = planted.instances;
+    planted.world.instance_count = 40;
+    planted.world.fleet_first[1] = 40;
+    planted.world.now_us = SIM_START_US;
+    planted.world.snapshot = &planted.reply.snapshot;
+    ck_assert(sim_check_init(&planted.world));
+    planted.reply.snapshot.dependency_count = planted.reply.snapshot.fleet_count = 1;
+    planted.reply.snapshot.dependencies[0] = (struct snapshot_dependency){
+        .phase = PHASE_STEADY, .rate_milli = 10000, .burst = 5, .in_flight_max = 8, .window = 8};
+}
+
+static void plant_end(const char *found)
+{
+    sim_check_finish(&planted.world);
+    ck_assert_msg(strstr(planted.result.violation, found) != NULL && found[0] != '\0', "wanted '%s', found '%s'", found,
+                  planted.result.violation);
+    sim_scenario_destroy((struct sim_scenario *)planted.world.scenario);
+    sim_result_finish(&planted.result);
+}
+
+/* One group in which instances from `first` on are all granted. */
+static void plant_grants(size_t first, size_t count, int64_t now_us, int64_t in_flight)
+{
+    planted.group.op_count = count;
+    planted.reply.snapshot.now_us = now_us;
+    planted.reply.snapshot.dependencies[0].in_flight = in_flight;
+    for (size_t i = 0; i < count; i++) {
+        snprintf(planted.names[first + i], sizeof(planted.names[0]), "i%zu", first + i);
+        planted.group.ops[i] = (struct op){.kind = OP_ACQUIRE, .fleet = "web", .instance = planted.names[first + i]};
+        planted.reply.ops[i] = (struct op_reply){
+            .state = INSTANCE_GRANTED, .fence = now_us + (int64_t)i, .until_us = now_us + 120 * SECOND, .limit_dependency = -1};
+    }
+    sim_check_group(&planted.world, &planted.group, &planted.reply);
+}
+
+START_TEST(test_group_rate)
+{
+    plant_begin();
+    sim_check_line(&planted.world, "the line before");
+    plant_grants(0, 5, SECOND, 5);
+    ck_assert_str_eq(planted.result.violation, "");
+    plant_grants(5, 2, SECOND + 100000, 7);
+    sim_check_finish(&planted.world);
+    ck_assert_uint_eq(planted.result.trace_count, 1); /* what was decided before comes with it */
+    ck_assert_str_eq(planted.result.trace[0], "the line before");
+    plant_end("limits: 1000000 micro-tokens more");
+}
+END_TEST
+
+START_TEST(test_group_in_flight)
+{
+    plant_begin();
+    plant_grants(0, 5, SECOND, 5);
+    plant_grants(5, 4, 10 * SECOND, 9);
+    plant_end("limits: granted with 9 in flight, 8 allowed");
+}
+END_TEST
+
+START_TEST(test_group_in_flight_not_counted)
+{
+    /* The store says fewer than it granted: the checker has counted for itself. */
+    plant_begin();
+    plant_grants(0, 5, SECOND, 5);
+    plant_grants(5, 5, 10 * SECOND, 5);
+    ck_assert_str_eq(planted.result.violation, "");
+    sim_check_step(&planted.world);
+    plant_end("limits: 10 held of db, 8 allowed");
+}
+END_TEST
+
+START_TEST(test_group_twice)
+{
+    plant_begin();
+    plant_grants(3, 1, SECOND, 1);
+    plant_grants(3, 1, 2 * SECOND, 2);
+    plant_end("twice: i3");
+}
+END_TEST
+
+START_TEST(test_group_liveness)
+{
+    plant_begin();
+    planted.reply.snapshot.fleets[0].lines[LINE_MAIN].ready = 1;
+    for (int64_t s = 0; s < 1300; s += 10) {
+        planted.world.now_us = SIM_START_US + s * SECOND;
+        sim_check_step(&planted.world);
+    }
+    plant_end("liveness:");
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("sim_checks");
@@ -182,6 +303,11 @@ int main(void)
     tcase_add_test(tests, test_permits_forgotten);
     tcase_add_test(tests, test_order);
     tcase_add_test(tests, test_liveness);
+    tcase_add_test(tests, test_group_rate);
+    tcase_add_test(tests, test_group_in_flight);
+    tcase_add_test(tests, test_group_in_flight_not_counted);
+    tcase_add_test(tests, test_group_twice);
+    tcase_add_test(tests, test_group_liveness);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
 }

@@ -126,8 +126,8 @@ START_TEST(test_controllers)
 {
     static const char *const more[] = {
         ", \"controllers\": { \"count\": 3, \"clocks\": [ { \"ahead\": \"-30s\" }, { \"ahead\": \"1m\" } ] }",
-        ", \"controllers\": { \"count\": 2, \"restarts\": [ { \"controller\": 0, \"at\": \"20s\", \"for\": \"10s\" },"
-        " { \"controller\": 1, \"at\": \"40s\", \"for\": \"1s\" } ] }",
+        (", \"controllers\": { \"count\": 2, \"restarts\": [ { \"controller\": 0, \"at\": \"20s\", \"for\": \"10s\" },"
+         " { \"controller\": 1, \"at\": \"40s\", \"for\": \"1s\" } ] }"),
         ", \"controllers\": { \"restarts\": [ { \"at\": \"10s\", \"for\": \"30s\" } ] }", /* the only one */
         ", \"store\": { \"latency\": { \"median\": \"20ms\", \"sigma\": 1 }, \"loss\": 0.05 }",
         ", \"store\": { \"failovers\": [ { \"at\": \"15s\", \"for\": \"20s\", \"lost\": \"10s\" } ] }",
