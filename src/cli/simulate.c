@@ -28,6 +28,7 @@ struct simulate {
     const char *label; /* of the run going on, for the progress */
     bool progress;
     int64_t told_us;
+    bool violated; /* a promise was broken: the other runs go on */
 };
 
 static void print_line(void *user_data, const char *line)
@@ -142,7 +143,7 @@ static int run_file(struct simulate *simulate, const char *file, const struct si
             if (status == 0 && run.result.violation[0] != '\0') {
                 tell_violation(simulate, file, laws[l], run.seed, &run.result);
                 sim_result_finish(&run.result);
-                code = 1;
+                simulate->violated = true;
             } else if (status != 0 || !report_add(report, scenario, &run)) {
                 code = cli_fail(simulate->command, 71, "%s", hg_strerror(status != 0 ? status : HG_E_NOMEM));
             }
@@ -262,5 +263,5 @@ int cli_simulate(const struct cli_command *command, int argc, char **argv)
     }
     int given = give_report(&simulate, &report);
     report_finish(&report);
-    return code != 0 ? code : given;
+    return code != 0 ? code : simulate.violated ? 1 : given;
 }
