@@ -29,6 +29,8 @@ struct pending {
     int64_t asked_us;
     int64_t due_us; /* held: ask again then */
     int held_for;   /* held: the snapshot's dependency whose window is full; -1: waits for a token */
+    int64_t number; /* held: its place ... */
+    enum line line; /* ... in this line */
     int64_t asks;   /* from the ticket */
     char text[];
 };
