@@ -200,13 +200,13 @@ static void print_run(FILE *out, const struct report_run *run)
             "{\"law\":\"%s\",\"seed\":%" PRId64 ",\"finished\":%s,\"ideal_s\":%.3f,\"t50_s\":%.3f,\"t99_s\":%.3f,"
             "\"end_s\":%.3f,\"instances\":%" PRId64 ",\"able\":%" PRId64 ",\"back\":%" PRId64 ",\"quarantined\":%" PRId64
             ",\"relaunches\":%" PRId64 ",\"recovered\":%" PRId64 ",\"granted\":%" PRId64 ",\"requests\":%" PRId64
-            ",\"goodput\":%.6f,\"useful_s\":%.3f,\"wasted_s\":%.3f,\"queue_peak\":%.3f,"
+            ",\"overtaken\":%" PRId64 ",\"goodput\":%.6f,\"useful_s\":%.3f,\"wasted_s\":%.3f,\"queue_peak\":%.3f,"
             "\"background\":{\"rate\":%.4f,\"errors\":%.6f,\"p99_s\":%.4f,\"errors_alone\":%.6f,\"p99_alone_s\":%.4f},"
             "\"events\":%" PRId64 "}",
             run->law, run->seed, result->finished ? "true" : "false", result->ideal_s, result->t50_s, result->t99_s,
             result->end_s, result->instances, result->able, result->back, result->quarantined, result->relaunches,
-            result->recovered, result->granted, result->requests, figure_goodput(run), result->useful_s, result->wasted_s,
-            result->queue_peak, result->background.rate, result->background.errors, result->background.p99_s,
+            result->recovered, result->granted, result->requests, result->overtaken, figure_goodput(run), result->useful_s,
+            result->wasted_s, result->queue_peak, result->background.rate, result->background.errors, result->background.p99_s,
             run->alone.errors, run->alone.p99_s, result->events);
 }
 

@@ -73,6 +73,7 @@ struct sim_result {
     int64_t recovered;      /* of those */
     int64_t requests;       /* asked of the controllers */
     int64_t granted;
+    int64_t overtaken;      /* at most so many younger ones went before one that was called, came and found no room */
     double useful_s;        /* service for somebody, all dependencies */
     double wasted_s;        /* for nobody: its client had given up */
     double queue_peak;      /* per server, the worst dependency */

@@ -40,8 +40,8 @@ bool sim_check_init(struct sim_world *world)
     check->permits.count = (size_t)count;
     check->permits.permits = calloc((size_t)count, sizeof(struct check_permit));
     check->permits.grace_us = lease_us > REMEMBER_MIN_US ? lease_us : REMEMBER_MIN_US;
-    check->order.refused_at = calloc((size_t)count, sizeof(int64_t));
-    return check->permits.permits != NULL && check->order.refused_at != NULL;
+    check->order.places = calloc((size_t)count, sizeof(struct check_order_place));
+    return check->permits.permits != NULL && check->order.places != NULL;
 }
 
 void sim_check_finish(struct sim_world *world)
@@ -51,6 +51,7 @@ void sim_check_finish(struct sim_world *world)
         return;
     }
     struct sim_result *result = world->result;
+    result->overtaken = check->order.most;
     for (size_t i = 0; i < SIM_TRACE_KEPT; i++) {
         char *line = check->lines[(check->line_count + i) % SIM_TRACE_KEPT];
         if (line != NULL && result->violation[0] != '\0') {
@@ -60,7 +61,8 @@ void sim_check_finish(struct sim_world *world)
         }
     }
     free(check->permits.permits);
-    free(check->order.refused_at);
+    check_order_finish(&check->order);
+    free(check->order.places);
     free(check);
     world->check = NULL;
 }
@@ -111,6 +113,7 @@ static void check_op(struct sim_world *world, const struct op *op, const struct 
     if (!check_order_reply(&check->order, i, f, check->now_us, reply, text)) {
         violated(world, text);
     }
+    world->nomem = world->nomem || check->order.nomem;
     for (size_t n = 0; reply->state == INSTANCE_GRANTED && !reply->already && n < fleet->need_count; n++) {
         size_t d = fleet->needs[n].dependency;
         granted[d] = true;
@@ -203,4 +206,5 @@ void sim_check_rollback(struct sim_world *world, int64_t lost_us)
         check->limits[d].slack += check->limits[d].burst + check->limits[d].rate_milli * lost_us / 1000;
     }
     check_permits_forgive(&check->permits);
+    check_order_forgive(&check->order, check->permits.count);
 }

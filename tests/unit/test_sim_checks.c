@@ -131,31 +131,57 @@ START_TEST(test_permits_forgotten)
 }
 END_TEST
 
+static bool order_reply(struct check_order *check, size_t instance, int64_t at_us, enum instance_state state, bool called)
+{
+    struct op_reply reply = {.state = state, .called = called, .number = state == INSTANCE_WAITING ? (int64_t)instance + 1 : 0};
+    return check_order_reply(check, instance, 0, at_us, &reply, text);
+}
+
 START_TEST(test_order)
 {
     enum { COUNT = 2000 };
-    static int64_t refused_at[COUNT];
+    static struct check_order_place places[COUNT];
     static struct check_order check;
-    struct op_reply called = {.state = INSTANCE_WAITING, .called = true}, granted = {.state = INSTANCE_GRANTED};
     memset(&check, 0, sizeof(check));
-    memset(refused_at, 0, sizeof(refused_at));
-    check.refused_at = refused_at;
-    /* One in ten seconds, two at most: 30 to 60 in five minutes. */
-    int64_t fine = CHECK_ORDER_MIN + 30, wrong = CHECK_ORDER_MIN + 61, at_us = SECOND;
-    ck_assert(check_order_reply(&check, 0, 0, at_us, &called, text));
-    for (int64_t other = 1; other <= fine; other++) {
-        at_us += 10 * SECOND;
-        ck_assert(check_order_reply(&check, (size_t)other, 0, at_us, &granted, text));
+    memset(places, 0, sizeof(places));
+    check.places = places;
+    int64_t at_us = SECOND;
+    for (size_t i = 0; i < COUNT; i++) {
+        ck_assert(order_reply(&check, i, at_us, INSTANCE_WAITING, i == 500 || i == 1000));
     }
-    ck_assert(check_order_reply(&check, 0, 0, at_us, &granted, text));
-    ck_assert(check_order_reply(&check, COUNT - 1, 0, at_us, &called, text));
+    /* A thousand older ones may go before the 1001st; of younger ones so many and no more. One in ten seconds. */
+    for (size_t i = 0; i < 1000; i++) {
+        at_us += 10 * SECOND;
+        ck_assert_msg(i == 500 || order_reply(&check, i, at_us, INSTANCE_GRANTED, false), "%s", text);
+    }
+    for (size_t i = 1001; i < 1001 + CHECK_ORDER_MIN; i++) {
+        at_us += 10 * SECOND;
+        ck_assert(order_reply(&check, i, at_us, INSTANCE_GRANTED, false));
+    }
+    ck_assert(order_reply(&check, 1000, at_us, INSTANCE_GRANTED, false));
+    ck_assert_int_eq(check.most, CHECK_ORDER_MIN);
+    ck_assert(!order_reply(&check, 500, at_us, INSTANCE_GRANTED, false)); /* 499 + 257 younger ones went before it */
+    ck_assert_str_eq(text, "order: i500 was called, came, and saw 756 younger ones go first, 268 at most");
+    check_order_finish(&check);
+}
+END_TEST
+
+START_TEST(test_order_after_a_closure)
+{
+    static struct check_order_place places[800];
+    static struct check_order check;
+    memset(&check, 0, sizeof(check));
+    memset(places, 0, sizeof(places));
+    check.places = places;
+    for (size_t i = 0; i < 800; i++) {
+        ck_assert(order_reply(&check, i, SECOND, INSTANCE_WAITING, i == 0));
+    }
+    for (size_t i = 1; i < 700; i++) {
+        ck_assert(order_reply(&check, i, (int64_t)i * 10 * SECOND, INSTANCE_GRANTED, false));
+    }
     check_order_opened(&check);
-    for (int64_t other = fine + 1; other <= fine + wrong; other++) {
-        at_us += 10 * SECOND;
-        ck_assert(check_order_reply(&check, (size_t)other, 0, at_us, &granted, text));
-    }
-    ck_assert(!check_order_reply(&check, COUNT - 1, 0, at_us, &granted, text));
-    ck_assert_ptr_nonnull(strstr(text, "order: i1999"));
+    ck_assert(order_reply(&check, 0, 7000 * SECOND, INSTANCE_GRANTED, false));
+    check_order_finish(&check);
 }
 END_TEST
 
@@ -302,6 +328,7 @@ int main(void)
     tcase_add_test(tests, test_permits_place_lost);
     tcase_add_test(tests, test_permits_forgotten);
     tcase_add_test(tests, test_order);
+    tcase_add_test(tests, test_order_after_a_closure);
     tcase_add_test(tests, test_liveness);
     tcase_add_test(tests, test_group_rate);
     tcase_add_test(tests, test_group_in_flight);
