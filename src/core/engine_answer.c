@@ -74,28 +74,6 @@ static int by_asked(const void *a, const void *b)
     return ((*x)->asked_us > (*y)->asked_us) - ((*x)->asked_us < (*y)->asked_us);
 }
 
-/* Whether `other` stands behind `pending` in the same line. Lines share by the plan, not by who has stood longest. */
-static bool stands_behind(const struct pending *other, const struct pending *pending)
-{
-    return other->line == pending->line && other->number > pending->number &&
-           strcmp(other->request.op.fleet, pending->request.op.fleet) == 0;
-}
-
-/* By when they asked; but each line's turns go to its members in their order. */
-static void sort_held(struct pending **held, size_t count)
-{
-    qsort(held, count, sizeof(held[0]), by_asked);
-    for (size_t i = 0; i < count; i++) {
-        for (size_t j = i + 1; j < count; j++) {
-            if (stands_behind(held[i], held[j])) {
-                struct pending *first = held[j];
-                held[j] = held[i];
-                held[i] = first;
-            }
-        }
-    }
-}
-
 void engine_recall(struct policy_slot *slot, int64_t now_us)
 {
     int64_t room[HG_DEPENDENCIES_MAX];
@@ -117,7 +95,8 @@ void engine_recall(struct policy_slot *slot, int64_t now_us)
     while (count < HOLD_MAX && slot->held.first != NULL) {
         held[count++] = pending_pop(&slot->held);
     }
-    sort_held(held, count);
+    qsort(held, count, sizeof(held[0]), by_asked);
+    pending_put_in_line(held, count);
     bool kept[HG_FLEETS_MAX] = {0};
     for (size_t i = 0; i < count; i++) {
         int f = slot_find_fleet(slot, held[i]->request.op.fleet);
@@ -141,7 +120,7 @@ static bool displace(struct policy_slot *slot, const struct pending *pending)
     struct pending_list others = slot->held;
     struct pending *last = NULL;
     for (struct pending *other = others.first; other != NULL; other = other->next) {
-        bool behind = stands_behind(other, pending);
+        bool behind = pending_stands_behind(other, pending);
         last = behind && (last == NULL || other->number > last->number) ? other : last;
     }
     if (last == NULL) {
@@ -156,22 +135,6 @@ static bool displace(struct policy_slot *slot, const struct pending *pending)
     last->request.may_hold = false;
     pending_push(&slot->queue, last);
     return true;
-}
-
-/* Of those of a line that wait for tokens the first gets the next, though others asked before: each that stands behind it
- * hands its turn on. What it cannot keep within its time it asks for at the end of it. */
-static void go_before_younger(struct policy_slot *slot, struct pending *pending)
-{
-    struct pending_list others = slot->held;
-    slot->held = (struct pending_list){0};
-    for (struct pending *other = pending_pop(&others); other != NULL; other = pending_pop(&others)) {
-        if (other->held_for < 0 && other->due_us < pending->due_us && stands_behind(other, pending)) {
-            int64_t last_us = other->asked_us + HOLD_US, turn_us = other->due_us;
-            other->due_us = pending->due_us < last_us ? pending->due_us : last_us;
-            pending->due_us = turn_us;
-        }
-        pending_insert_by_due(&slot->held, other);
-    }
 }
 
 /* A called one that finds no token for a moment is held rather than sent away. False if it is not. */
@@ -194,9 +157,9 @@ static bool hold(struct policy_slot *slot, struct pending *pending, const struct
         if (op->wait_us <= 0 || rate_milli <= 0) {
             return false;
         }
-        int64_t ahead = 0; /* held ones that wait for the same tokens */
+        int64_t ahead = 0; /* held ones that wait for the same tokens and do not stand behind it */
         for (const struct pending *other = slot->held.first; other != NULL; other = other->next) {
-            ahead += other->held_for < 0;
+            ahead += other->held_for < 0 && !pending_stands_behind(other, pending);
         }
         pending->due_us = now_us + op->wait_us + ahead * INT64_C(1000000000) / rate_milli;
         pending->held_for = -1;
@@ -206,9 +169,6 @@ static bool hold(struct policy_slot *slot, struct pending *pending, const struct
         pending->held_for = op->limit_dependency;
     } else {
         return false;
-    }
-    if (pending->held_for < 0) {
-        go_before_younger(slot, pending);
     }
     if (pending->due_us > deadline_us) {
         return false;
