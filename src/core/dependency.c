@@ -39,10 +39,11 @@ static int64_t window_max(const struct dependency *dependency, const struct depe
     return max_of(limit - reserve_in_force(input->policy->reserve_in_flight, limit), 0);
 }
 
-/* max(10, 1 %) permits. */
+/* What the law says, or max(10, 1 %) permits. */
 static int64_t start_window(const struct dependency *dependency, const struct dependency_input *input)
 {
-    int64_t permits = max_of(CANARIES_MIN, input->size / 100);
+    int64_t first = dependency->limiter.ops == NULL ? 0 : dependency->limiter.ops->first_permits;
+    int64_t permits = first > 0 ? first : max_of(CANARIES_MIN, input->size / 100);
     return min_of(permits * input->cost, window_max(dependency, input));
 }
 

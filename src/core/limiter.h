@@ -41,6 +41,7 @@ struct limiter;
 struct limiter_ops {
     const char *name;
     bool ramps; /* canaries and a ramp; otherwise straight to the ceiling */
+    int64_t first_permits; /* at once before anything is known; 0: 10, or one in a hundred of the fleets */
     /* Before the first grant of a ramp. */
     void (*start)(struct limiter *limiter, const struct limiter_input *input);
     /* While probing: PASS, AGAIN, FREEZE or KEEP. */

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #define SLICE_US INT64_C(10000000)
-#define SLICES   12 /* two minutes */
+#define SLICES   18 /* three minutes */
 
 /* Grants to numbers up to `number`. */
 static int64_t granted_up_to(const struct check_order *check, size_t fleet, size_t line, int64_t number)

@@ -1,6 +1,6 @@
 /* Checker: who was called, came, and found no room is not overtaken for ever by those who stand behind it. Order has no
  * bound in seconds, since limits may fall at any time. It has one in grants: at most CHECK_ORDER_MIN, and what the line was
- * granted in two minutes when it was at its fastest, go to younger ones meanwhile. A closure begins the count anew: whoever
+ * granted in three minutes when it was at its fastest, go to younger ones meanwhile. A closure begins the count anew: whoever
  * was told to sleep through it may have missed the opening. */
 #ifndef SIM_CHECK_ORDER_H
 #define SIM_CHECK_ORDER_H

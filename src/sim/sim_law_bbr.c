@@ -94,4 +94,4 @@ static enum limiter_verdict judge(struct limiter *limiter, const struct limiter_
 }
 
 const struct limiter_ops sim_law_bbr_ops = {
-    .name = "bbr", .ramps = true, .start = start, .judge_canaries = sim_law_pass, .judge = judge};
+    .name = "bbr", .ramps = true, .first_permits = 10, .start = start, .judge_canaries = sim_law_pass, .judge = judge};

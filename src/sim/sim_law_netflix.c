@@ -88,7 +88,7 @@ static enum limiter_verdict judge_vegas(struct limiter *limiter, const struct li
 }
 
 const struct limiter_ops sim_law_vegas_ops = {
-    .name = "vegas", .ramps = true, .start = start, .judge_canaries = sim_law_pass, .judge = judge_vegas};
+    .name = "vegas", .ramps = true, .first_permits = 20, .start = start, .judge_canaries = sim_law_pass, .judge = judge_vegas};
 
 static void gradient2_sample(struct sim_law_seat *seat, const struct limiter_input *input, double rtt_s)
 {
@@ -127,4 +127,4 @@ static enum limiter_verdict judge_gradient2(struct limiter *limiter, const struc
 }
 
 const struct limiter_ops sim_law_gradient2_ops = {
-    .name = "gradient2", .ramps = true, .start = start, .judge_canaries = sim_law_pass, .judge = judge_gradient2};
+    .name = "gradient2", .ramps = true, .first_permits = 20, .start = start, .judge_canaries = sim_law_pass, .judge = judge_gradient2};

@@ -3,6 +3,11 @@
 
 #include "core/bucket.h"
 
+#include <math.h>
+
+#define SPARE         0.2
+#define QUEUE_SHARE   0.2 /* of the time-out may be spent in a queue that hinders nobody */
+#define CROWD_SHARE   1.6 /* of the knee: slower from 0.6 on, nothing from 1.6 */
 #define ORACLE_SHARE  0.97 /* of what is left of the capacity: a queue at the limit grows without end */
 
 static void start(struct limiter *limiter, const struct limiter_input *input)
@@ -44,7 +49,7 @@ static enum limiter_verdict judge_fixed(struct limiter *limiter, const struct li
 }
 
 const struct limiter_ops sim_law_fixed_ops = {
-    .name = "fixed", .ramps = true, .start = start, .judge_canaries = sim_law_pass, .judge = judge_fixed};
+    .name = "fixed", .ramps = true, .first_permits = 2, .start = start, .judge_canaries = sim_law_pass, .judge = judge_fixed};
 
 /* How long after its grant a relaunch loads the dependency. */
 static double lead_s(const struct sim_scenario *scenario, size_t d)
@@ -88,10 +93,18 @@ static enum limiter_verdict judge_oracle(struct limiter *limiter, const struct l
         double capacity = capacity_at(context, input->dependency, t_us + (int64_t)(ahead_s * SIM_US));
         least = least < 0 || capacity < least ? capacity : least;
     }
+    /* The fewer servers, the more spare they need against chance; and the nearer to the knee, the slower. */
+    const struct sim_dependency_spec *spec = &scenario->dependencies[input->dependency];
+    double servers = (double)spec->servers, crowd = QUEUE_SHARE * least * (double)spec->timeout_us / SIM_US;
+    crowd = crowd < 4 * servers ? 4 * servers : crowd;
+    crowd = spec->knee > 0 && spec->knee < crowd ? spec->knee : crowd;
+    double room = CROWD_SHARE - context->inside[input->dependency] / crowd;
+    least *= 1 - SPARE / pow(servers, 0.7);
+    least *= room < 0 ? 0 : room > 1 ? 1 : room;
     pace(limiter, input, least > 0 ? ORACLE_SHARE * relaunches(scenario, input->dependency, least) : 0);
     limiter->window -= input->cost; /* below its ceiling it counts as ramping: nobody sleeps through the growth */
     return LIMITER_KEEP;
 }
 
 const struct limiter_ops sim_law_oracle_ops = {
-    .name = "oracle", .ramps = true, .start = start, .judge_canaries = sim_law_pass, .judge = judge_oracle};
+    .name = "oracle", .ramps = true, .first_permits = 2, .start = start, .judge_canaries = sim_law_pass, .judge = judge_oracle};

@@ -51,7 +51,8 @@ struct sim_law_seat {
 struct sim_law_context {
     const struct sim_scenario *scenario;
     const struct sim_law *law;
-    double back_share;
+    double back_share;                  /* the truth, for laws that are told it */
+    double inside[HG_DEPENDENCIES_MAX]; /* requests in the dependency */
     int64_t start_us; /* store's clock when the herd arrives */
     struct sim_law_seat seats[HG_DEPENDENCIES_MAX];
 };

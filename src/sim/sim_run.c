@@ -52,6 +52,9 @@ static void on_step(struct sim_world *world)
     world->step++;
     for (size_t d = 0; d < world->scenario->policy->dependency_count; d++) {
         sim_dependency_step(world, d);
+        const struct sim_dependency *dependency = &world->dependencies[d];
+        world->law_context.inside[d] =
+            (double)(dependency->queued + dependency->served_count + dependency->calling_count);
     }
     world->law_context.back_share = world->able == 0 ? 1 : (double)world->back / (double)world->able;
     sim_timeline_step(world);

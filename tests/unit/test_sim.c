@@ -2,6 +2,7 @@
 #include "check_main.h"
 #include "headgate/errors.h"
 #include "sim/sim.h"
+#include "sim/sim_draw.h"
 #include "sim/sim_laws.h"
 
 #include <string.h>
@@ -132,6 +133,36 @@ START_TEST(test_mistake)
 }
 END_TEST
 
+/* Drawn worlds are sound, the same for the same seed whatever is known of them, and far apart from each other. */
+START_TEST(test_drawn_worlds)
+{
+    double least = 1e9, most = 0;
+    for (uint64_t seed = 1; seed <= 60; seed++) {
+        struct sim_scenario *blind = NULL, *told = NULL;
+        char *text = NULL;
+        ck_assert_int_eq(sim_draw(seed, SIM_KNOWS_NOTHING, &blind, &text), 0);
+        ck_assert_int_eq(sim_draw(seed, SIM_KNOWS_GAUGE_PHASE, &told, NULL), 0);
+        const struct sim_dependency_spec *one = &blind->dependencies[0], *two = &told->dependencies[0];
+        ck_assert_int_eq(one->servers, two->servers);
+        ck_assert(one->service.median_s == two->service.median_s && one->timeout_us == two->timeout_us);
+        ck_assert_int_eq(blind->policy->fleets[0].size, told->policy->fleets[0].size);
+        ck_assert_int_eq(blind->policy->dependencies[0].request_timeout_us, 0);
+        ck_assert_uint_eq(blind->policy->dependencies[0].probe_count, 0);
+        ck_assert_int_gt(told->policy->dependencies[0].request_timeout_us, 0);
+        ck_assert_ptr_nonnull(told->policy->dependencies[0].probes[0].gauge_json);
+        ck_assert(told->fleets[0].phase_report && !blind->fleets[0].phase_report);
+        double capacity = (double)one->servers / one->service.median_s;
+        least = capacity < least ? capacity : least;
+        most = capacity > most ? capacity : most;
+        ck_assert_ptr_nonnull(strstr(text, "\"scenario\": \"drawn-"));
+        free(text);
+        sim_scenario_destroy(blind);
+        sim_scenario_destroy(told);
+    }
+    ck_assert(most > 50 * least);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("sim");
@@ -140,6 +171,7 @@ int main(void)
     tcase_add_test(tests, test_same_seed_same_run);
     tcase_add_test(tests, test_laws);
     tcase_add_test(tests, test_ideal);
+    tcase_add_test(tests, test_drawn_worlds);
     tcase_add_loop_test(tests, test_mistake, 0, (int)(sizeof(mistakes) / sizeof(mistakes[0])));
     suite_add_tcase(suite, tests);
     return run_suite(suite);
