@@ -300,7 +300,7 @@ int cli_simulate(const struct cli_command *command, int argc, char **argv)
     for (size_t i = 0; code == 0 && i < files.count; i++) {
         code = run_file(&simulate, files.values[i], laws, law_count, &report);
     }
-    int given = give_report(&simulate, &report);
+    int given = report.scenario_count == 0 && !simulate.json ? 0 : give_report(&simulate, &report);
     report_finish(&report);
     return code != 0 ? code : simulate.violated ? 1 : given;
 }
