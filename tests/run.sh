@@ -7,6 +7,7 @@
 #   tests/run.sh plain    every test, without sanitizers
 #   tests/run.sh asan     every test under AddressSanitizer, LeakSanitizer and UndefinedBehaviorSanitizer
 #   tests/run.sh fuzz     each fuzz target for FUZZ_SECONDS (20)
+#   tests/run.sh sim      every scenario under every law, several seeds
 #   tests/run.sh house    the rules of the house
 #   tests/run.sh bench    what an answered request costs, beside nginx; measures, judges nothing, is no part of "everything"
 set -euo pipefail
@@ -78,16 +79,26 @@ run_fuzz() {
   done
 }
 
+# Every promise is checked after every step of every run.
+run_sim() {
+  run_build build -Dwerror=true
+  if python3 tests/sim/test_scenarios.py build/headgate tests/sim --long; then
+    passed=$((passed + 1))
+  else
+    failed=$((failed + 1))
+  fi
+}
+
 if [ "$mode" = bench ]; then
   packages_install "${packages_build[@]}" "${packages_bench[@]}"
   run_build build-bench -Dtests=false -Dbuildtype=release
   exec python3 tests/bench/bench.py build-bench/headgate "${BENCH_SECONDS:-5}"
 fi
 case $mode in
-  quick | plain | house | asan) packages_install "${packages_build[@]}" "${packages_test[@]}" ;;
+  quick | plain | house | asan | sim) packages_install "${packages_build[@]}" "${packages_test[@]}" ;;
   fuzz | all) packages_install "${packages_build[@]}" "${packages_test[@]}" "${packages_fuzz[@]}" ;;
   *)
-    echo "tests/run.sh: unknown mode '$mode'; use all, quick, plain, asan, fuzz, house or bench" >&2
+    echo "tests/run.sh: unknown mode '$mode'; use all, quick, plain, asan, fuzz, sim, house or bench" >&2
     exit 64
     ;;
 esac
@@ -97,6 +108,7 @@ case $mode in
   house) run_plain --suite house ;;
   asan) run_asan ;;
   fuzz) run_fuzz ;;
+  sim) run_sim ;;
   all)
     run_plain
     run_asan

@@ -100,6 +100,7 @@ int cli_serve(const struct cli_command *command, int argc, char **argv);
 int cli_check(const struct cli_command *command, int argc, char **argv);
 int cli_run(const struct cli_command *command, int argc, char **argv);
 int cli_relaunch(const struct cli_command *command, int argc, char **argv);
+int cli_simulate(const struct cli_command *command, int argc, char **argv);
 int cli_demo(const struct cli_command *command, int argc, char **argv);
 int cli_version(const struct cli_command *command, int argc, char **argv);
 

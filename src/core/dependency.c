@@ -39,10 +39,11 @@ static int64_t window_max(const struct dependency *dependency, const struct depe
     return max_of(limit - reserve_in_force(input->policy->reserve_in_flight, limit), 0);
 }
 
-/* max(10, 1 %) permits. */
+/* What the law says, or max(10, 1 %) permits. */
 static int64_t start_window(const struct dependency *dependency, const struct dependency_input *input)
 {
-    int64_t permits = max_of(CANARIES_MIN, input->size / 100);
+    int64_t first = dependency->limiter.ops == NULL ? 0 : dependency->limiter.ops->first_permits;
+    int64_t permits = first > 0 ? first : max_of(CANARIES_MIN, input->size / 100);
     return min_of(permits * input->cost, window_max(dependency, input));
 }
 
@@ -212,6 +213,8 @@ static struct limiter_input limiter_input_of(const struct dependency *dependency
         .cost = input->cost,
         .in_flight = input->snapshot->in_flight,
         .waiting = input->line > 0,
+        .dependency = input->index,
+        .context = input->law_context,
     };
     if (input->snapshot->cohorts[0].id == dependency->cohort) {
         limiter.cohort = &input->snapshot->cohorts[0];
@@ -352,7 +355,7 @@ void dependency_step(struct dependency *dependency, const struct dependency_inpu
 {
     dependency->phase_before = dependency->phase;
     dependency->cohort_before = dependency->cohort;
-    dependency->limiter.ops = limiter_ops_of(input->policy->limiter);
+    dependency->limiter.ops = input->law != NULL ? input->law : limiter_ops_of(input->policy->limiter);
     if (dependency->taken_over) {
         /* Judged from here on: nothing is known of how the present cohort's failures came about. */
         dependency->taken_over = false;

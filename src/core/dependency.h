@@ -65,6 +65,9 @@ struct dependency_input {
     bool learning;     /* the store may have forgotten what is in flight */
     int64_t *recovery_number; /* last number given to a recovery; grows */
     struct rng *rng;
+    const struct limiter_ops *law; /* in the place of the policy's; NULL: the policy's */
+    void *law_context;
+    size_t index; /* in the policy */
 };
 
 /* Takes over from what an earlier leader wrote. */

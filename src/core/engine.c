@@ -16,6 +16,8 @@ int hg_engine_create(const struct hg_engine_options *options, struct hg_engine *
     }
     snprintf(engine->controller_id, sizeof(engine->controller_id), "%s", options->controller_id);
     engine->new_store = options->new_store;
+    engine->law = options->law;
+    engine->law_context = options->law_context;
     engine->store_status = HG_E_STORE_AWAY; /* until it says that it is there */
     rng_init(&engine->rng, options->seed);
     *ret_engine = engine;

@@ -17,6 +17,7 @@
 #include "headgate/errors.h"
 
 struct hg_engine;
+struct limiter_ops;
 
 enum hg_event_type {
     HG_EVENT_TICK,        /* time has passed: hg_engine_next_deadline() says when one is due */
@@ -127,6 +128,8 @@ struct hg_engine_options {
     const char *controller_id; /* unique among the controllers of a store, at most LEADER_ID_MAX bytes */
     uint64_t seed;
     bool new_store;
+    const struct limiter_ops *law; /* in the place of the policy's, for laws under study; NULL: the policy's */
+    void *law_context;             /* handed to it as limiter_input.context */
 };
 
 /* HG_E_NOMEM or HG_E_INVALID. */

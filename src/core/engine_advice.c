@@ -31,6 +31,7 @@
 #define SLEEP_MAX_S      1800.0
 #define BUDGET_STEP      0.25
 #define BUDGET_MAX       2.0
+#define CALLED_CAP_S     20.0
 #define FORESEE_US       INT64_C(100000)
 
 int64_t slot_store_now(const struct policy_slot *slot, int64_t now_us)
@@ -297,7 +298,10 @@ void engine_advise(struct hg_engine *engine, struct policy_slot *slot, const str
         sleep_s = sleep_open(&outlook, position, wait_s);
         ret_answer->eta_us = wait_s < 0 ? -1 : (int64_t)(clamp(wait_s, 0, 1e9) * US);
     }
-    if (input->asks > ASK_BUDGET) {
+    if (input->called && !outlook.blocked) {
+        /* It is next, whatever the estimate: those called after it must not find the room that it is told to wait for. */
+        sleep_s = sleep_s < CALLED_CAP_S ? sleep_s : CALLED_CAP_S;
+    } else if (input->asks > ASK_BUDGET) {
         sleep_s *= clamp(1 + BUDGET_STEP * (double)(input->asks - ASK_BUDGET), 1, BUDGET_MAX);
     }
     sleep_s = clamp(sleep_s, SLEEP_MIN_S, SLEEP_MAX_S);

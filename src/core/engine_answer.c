@@ -96,6 +96,7 @@ void engine_recall(struct policy_slot *slot, int64_t now_us)
         held[count++] = pending_pop(&slot->held);
     }
     qsort(held, count, sizeof(held[0]), by_asked);
+    pending_put_in_line(held, count);
     bool kept[HG_FLEETS_MAX] = {0};
     for (size_t i = 0; i < count; i++) {
         int f = slot_find_fleet(slot, held[i]->request.op.fleet);
@@ -112,12 +113,41 @@ void engine_recall(struct policy_slot *slot, int64_t now_us)
     }
 }
 
+/* Makes room for one: the last of those that stand behind it in its line is asked a last time, and then told to go. False
+ * when there is none. */
+static bool displace(struct policy_slot *slot, const struct pending *pending)
+{
+    struct pending_list others = slot->held;
+    struct pending *last = NULL;
+    for (struct pending *other = others.first; other != NULL; other = other->next) {
+        bool behind = pending_stands_behind(other, pending);
+        last = behind && (last == NULL || other->number > last->number) ? other : last;
+    }
+    if (last == NULL) {
+        return false;
+    }
+    slot->held = (struct pending_list){0};
+    for (struct pending *other = pending_pop(&others); other != NULL; other = pending_pop(&others)) {
+        if (other != last) {
+            pending_insert_by_due(&slot->held, other);
+        }
+    }
+    last->request.may_hold = false;
+    pending_push(&slot->queue, last);
+    return true;
+}
+
 /* A called one that finds no token for a moment is held rather than sent away. False if it is not. */
 static bool hold(struct policy_slot *slot, struct pending *pending, const struct op_reply *op, int64_t now_us)
 {
     if (pending->request.op.kind != OP_ACQUIRE || !pending->request.may_hold || !op->called ||
-        slot->held.count >= HOLD_MAX || op->limit_dependency < 0 ||
-        (size_t)op->limit_dependency >= slot->snapshot.dependency_count) {
+        op->limit_dependency < 0 || (size_t)op->limit_dependency >= slot->snapshot.dependency_count ||
+        op->limit == LIMIT_PAUSED || op->limit == LIMIT_BLOCKED) {
+        return false;
+    }
+    pending->line = op->line;
+    pending->number = op->number;
+    if (slot->held.count >= HOLD_MAX && !displace(slot, pending)) {
         return false;
     }
     const struct snapshot_dependency *dependency = &slot->snapshot.dependencies[op->limit_dependency];
@@ -127,9 +157,9 @@ static bool hold(struct policy_slot *slot, struct pending *pending, const struct
         if (op->wait_us <= 0 || rate_milli <= 0) {
             return false;
         }
-        int64_t ahead = 0; /* held ones that wait for the same tokens */
+        int64_t ahead = 0; /* held ones that wait for the same tokens and do not stand behind it */
         for (const struct pending *other = slot->held.first; other != NULL; other = other->next) {
-            ahead += other->held_for < 0;
+            ahead += other->held_for < 0 && !pending_stands_behind(other, pending);
         }
         pending->due_us = now_us + op->wait_us + ahead * INT64_C(1000000000) / rate_milli;
         pending->held_for = -1;

@@ -40,6 +40,9 @@ static struct dependency_input input_of(struct hg_engine *engine, struct policy_
         .snapshot = &slot->snapshot.dependencies[slot->dependency_of[d]],
         .learning = slot->snapshot.learning_until_us > now_us,
         .recovery_number = &slot->recovery_number,
+        .law = engine->law,
+        .law_context = engine->law_context,
+        .index = d,
         .rng = &engine->rng,
     };
     sum_fleets(slot, d, &input);

@@ -3,18 +3,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Those held whose token should be there go before those who come now. */
+/* Those held whose token should be there go before those who come now; and those whose token comes while this group is on
+ * its way, or one that asks only now would find it first. */
 static void recall_held(struct policy_slot *slot, int64_t now_us)
 {
-    struct pending_list due = {0};
-    while (slot->held.first != NULL && slot->held.first->due_us <= now_us) {
-        pending_push(&due, pending_pop(&slot->held));
+    struct pending *due[HOLD_MAX];
+    size_t count = 0;
+    int64_t until_us = slot->queue.count > 0 ? now_us + RECALL_AHEAD_US : now_us;
+    while (count < HOLD_MAX && slot->held.first != NULL && slot->held.first->due_us <= until_us) {
+        due[count++] = pending_pop(&slot->held);
     }
-    if (due.first != NULL) {
-        due.last->next = slot->queue.first;
-        slot->queue.first = due.first;
-        slot->queue.last = slot->queue.last == NULL ? due.last : slot->queue.last;
-        slot->queue.count += due.count;
+    pending_put_in_line(due, count);
+    while (count > 0) {
+        pending_push_front(&slot->queue, due[--count]);
     }
 }
 

@@ -11,6 +11,7 @@
 #define PENDING_MAX      16384                 /* operations waiting for a group, of one policy */
 #define HOLD_MAX         64                    /* requests held for a token, of one policy */
 #define HOLD_US          INT64_C(3000000)
+#define RECALL_AHEAD_US  INT64_C(10000)
 #define HOLD_STEP_US     INT64_C(250000)       /* asked again after so long where no token tells when */
 #define TICK_US          INT64_C(200000)       /* leader's tick while somebody waits */
 #define TICK_IDLE_US     INT64_C(500000)
@@ -29,6 +30,8 @@ struct pending {
     int64_t asked_us;
     int64_t due_us; /* held: ask again then */
     int held_for;   /* held: the snapshot's dependency whose window is full; -1: waits for a token */
+    int64_t number; /* held: its place ... */
+    enum line line; /* ... in this line */
     int64_t asks;   /* from the ticket */
     char text[];
 };
@@ -106,6 +109,8 @@ struct policy_slot {
 struct hg_engine {
     char controller_id[LEADER_ID_MAX + 1];
     bool new_store;
+    const struct limiter_ops *law;
+    void *law_context;
     bool resigned;
     struct rng rng;
     struct policy_slot *slots[SLOTS_MAX];
@@ -136,6 +141,10 @@ void pending_push(struct pending_list *list, struct pending *pending);
 void pending_push_front(struct pending_list *list, struct pending *pending);
 void pending_insert_by_due(struct pending_list *list, struct pending *pending);
 struct pending *pending_pop(struct pending_list *list);
+/* Whether `other` stands behind `pending` in the same line. Lines share by the plan, not by who has stood longest. */
+bool pending_stands_behind(const struct pending *other, const struct pending *pending);
+/* Turns stay where they are; but each line's go to its members in their order. */
+void pending_put_in_line(struct pending **pendings, size_t count);
 void pending_list_clear(struct pending_list *list);
 
 /* engine_request.c */

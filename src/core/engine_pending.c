@@ -101,3 +101,22 @@ void pending_list_clear(struct pending_list *list)
         free(pending);
     }
 }
+
+bool pending_stands_behind(const struct pending *other, const struct pending *pending)
+{
+    return other->line == pending->line && other->number > pending->number &&
+           strcmp(other->request.op.fleet, pending->request.op.fleet) == 0;
+}
+
+void pending_put_in_line(struct pending **pendings, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        for (size_t j = i + 1; j < count; j++) {
+            if (pending_stands_behind(pendings[i], pendings[j])) {
+                struct pending *first = pendings[j];
+                pendings[j] = pendings[i];
+                pendings[i] = first;
+            }
+        }
+    }
+}

@@ -32,6 +32,8 @@ struct limiter_input {
     int64_t cost;                 /* the dearest need of its fleets, cost units */
     int64_t in_flight;            /* cost units */
     bool waiting;                 /* somebody is in line */
+    size_t dependency;            /* index in the policy */
+    void *context;                /* of a law under study: hg_engine_options.law_context */
 };
 
 struct limiter;
@@ -39,6 +41,7 @@ struct limiter;
 struct limiter_ops {
     const char *name;
     bool ramps; /* canaries and a ramp; otherwise straight to the ceiling */
+    int64_t first_permits; /* at once before anything is known; 0: 10, or one in a hundred of the fleets */
     /* Before the first grant of a ramp. */
     void (*start)(struct limiter *limiter, const struct limiter_input *input);
     /* While probing: PASS, AGAIN, FREEZE or KEEP. */

@@ -52,7 +52,7 @@ static void complete_granted(struct state *state, struct record *record, const s
         reply->already = done && op->outcome == (enum outcome)record->done_outcome;
         reply->status = reply->already ? 0 : done ? HG_E_CONFLICT : wrong_fence(record, op->fence);
     } else if (op->outcome == OUTCOME_RECOVERED) {
-        permit_free(state, record, OUTCOME_RECOVERED, state_excused(state, record, state->now_us));
+        permit_free(state, record, OUTCOME_RECOVERED, false);
         finish(state, record);
     } else {
         permit_fail(state, record, OUTCOME_FAILED, op->reason, false);

@@ -27,7 +27,7 @@ local function on_complete(op, fleet, r, reply)
     local own = r.fence ~= 0 and (op.fence == 0 or op.fence == r.fence)
     if r.state == GRANTED and own then
         if op.outcome == RECOVERED then
-            free(r, excused(fleet, r, NOW) and 'excused' or 'recovered', 'recovered')
+            free(r, 'recovered', 'recovered')
             recover(fleet, r)
         else
             fail(fleet, r, FAILED, op.reason)
