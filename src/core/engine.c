@@ -114,6 +114,10 @@ static void on_probe(struct hg_engine *engine, const struct hg_event *event)
     struct dependency *dependency = &slot->dependencies[d];
     enum probe_state before = dependency->probes[event->u.probe.probe % HG_PROBES_MAX].state;
     dependency_on_probe(dependency, event->u.probe.probe, event->u.probe.up, event->u.probe.text);
+    if (event->u.probe.has_gauge && slot->has_snapshot) {
+        dependency_on_gauge(dependency, &slot->policy->dependencies[d], event->u.probe.probe, event->u.probe.gauge,
+                            slot_store_now(slot, event->now_us));
+    }
     if (before != (event->u.probe.up ? PROBE_UP : PROBE_DOWN)) {
         effect_log(engine, policy, event->u.probe.up ? 1 : 2, "probe", "policy=%s dependency=%s up=%s why=\"%s\"",
                    slot->name, slot->policy->dependencies[d].name, event->u.probe.up ? "true" : "false",

@@ -60,7 +60,7 @@ static void tell_moves(struct hg_engine *engine, size_t policy, size_t d, bool w
                    "policy=%s dependency=%s from=%s to=%s cohort=%lld why=\"%s\"",
                    slot->name, name, phase_name(dependency->phase_before), phase_name(dependency->phase),
                    (long long)dependency->cohort, dependency->why);
-    } else if (dependency->cohort != dependency->cohort_before) {
+    } else if (dependency->cohort != dependency->cohort_before && !dependency->sliced) {
         effect_log(engine, policy, 1, "limit", "policy=%s dependency=%s window=%lld pace=%lld cohort=%lld why=\"%s\"",
                    slot->name, name, (long long)dependency->limiter.window,
                    (long long)(dependency->limiter.paced ? dependency->limiter.pace_milli : -1),

@@ -30,7 +30,7 @@
 #define COUNT_OF(rules) (sizeof(rules) / sizeof((rules)[0]))
 
 static const char *const modes[] = {"enforce", "observe", NULL};
-static const char *const limiters[] = {"slow-start", "fixed", NULL};
+static const char *const limiters[] = {"slow-start", "fixed", "adaptive", NULL};
 static const char *const jitters[] = {"none", "equal", "full", NULL};
 /* `block` and `unlimited` say the same as `closed` and `open`. */
 static const char *const losses[] = {"closed", "degrade", "open", "block", "degrade", "unlimited", NULL};
