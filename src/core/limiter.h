@@ -48,7 +48,6 @@ struct limiter_input {
     int64_t size;                 /* permits wanted in all: the fleets as written, or who waits */
     int64_t request_timeout_us;   /* after which the dependency's clients give up; 0: unknown */
     struct limiter_gauge gauge;
-    double memory;                /* permits a second that it carried in its last recovery; 0: unknown */
     bool fresh;                   /* start: nobody waited before, what was known may be old */
     size_t dependency;            /* index in the policy */
     void *context;                /* of a law under study: hg_engine_options.law_context */

@@ -14,58 +14,44 @@
 
 #include "core/bucket.h"
 #include "core/histogram.h"
+#include "core/limiter_growth.h"
 
 #include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-#define CANARY_DONE 0.95  /* of the canaries must be back */
-#define CANARY_ENOUGH       0.6   /* are, once the rest has been out longer than most took: they count as that old */
+#define CANARY_DONE         0.95   /* of the canaries must be back */
+#define CANARY_ENOUGH       0.6    /* are, once the rest has been out longer than most took: they count as that old */
 #define CANARY_FAILED       0.5
 #define CANARY_WELL         0.8
 #define START_S             7200.0 /* a ramp begins as if everybody were to be back within so long */
-#define HURRY_S             1800.0 /* and grows by GROW_BACK at least up to what this takes */
-#define SHORTEST_S          1.0   /* a relaunch faster than this is taken as this */
-#define TIMEOUT_UNKNOWN_S   5.0
-#define QUEUE_SHARE 0.5   /* of the time-out that one step may add in queue */
-#define GROW_MIN 0.03
-#define GROW_MAX 0.5   /* a relaunch */
-#define GROW_USED           0.8   /* of the window must be in use */
-#define GROW_BACK           0.4    /* a relaunch, up to the level that every ramp begins with */
-#define GENTLE_FROM         0.9   /* of the level that was good */
-#define GENTLE 0.04
-#define GENTLE_DOUBLES      4.0   /* relaunches without alarm */
-#define SLICES              4.0   /* a relaunch */
+#define GROW_USED           0.8    /* of the window must be in use */
+#define SLICES              4.0    /* a relaunch */
 #define SLICE_MIN_S         0.5
-#define DRIFT_MIN 0.15
-#define LONGER_LEAST        0.06  /* ln: a relaunch longer by this is no matter, however surely it is */
+#define DRIFT_MIN           0.15
+#define LONGER_LEAST        0.06   /* ln: a relaunch longer by this is no matter, however surely it is */
 #define DRIFT_MAX           0.7
 #define CUT                 0.85
 #define CUT_HOT             0.7
 #define CUT_DEEPEST         0.4
-#define VERIFY_SHARE 0.3
+#define VERIFY_SHARE        0.3
 #define VERIFY_MIN          8.0
 #define VERIFY_MAX          200.0
-#define LEARN_BACK          0.18  /* ln, most that the baseline rises after an alarm that was none */
-#define FAIL_MARGIN         0.12  /* above the usual share */
-#define FAIL_EXCESS 4.0
+#define LEARN_BACK          0.18   /* ln, most that the baseline rises after an alarm that was none */
+#define FAIL_MARGIN         0.12   /* above the usual share */
+#define FAIL_EXCESS         4.0
 #define CLOSE_SHARE         0.5
 #define CLOSE_EXCESS        3.0
 #define CLOSED_GOOD         0.9
 #define CLOSED_FIRST_S      2.0
 #define CLOSED_MOST_S       20.0
-#define AFTER_CLOSURE       0.5   /* of the good level */
+#define AFTER_CLOSURE       0.5    /* of the good level */
 #define LIMIT_MIN           1.0
-#define STALE_MOST          0.25  /* of the window: more of them are no accident */
-#define USUAL_MOST          0.35  /* failures beyond this share are never taken for usual */
-#define STALLED             0.5   /* of what was in flight must come back within a relaunch */
-#define STALE               4.0   /* usual durations after which a permit is no load */
-#define GAUGE_GROW_MAX 1.4   /* ln 4 a relaunch */
-#define GAUGE_SHRINK_MAX    0.5
-#define GAUGE_MUTE          0.02  /* load below which a gauge does not tell how near the limit is */
-#define MEMORY_SHARE        0.35
-#define MEMORY_GROW         1.1   /* ln 3 */
+#define STALE_MOST          0.25   /* of the window: more of them are no accident */
+#define USUAL_MOST          0.35   /* failures beyond this share are never taken for usual */
+#define STALLED             0.5    /* of what was in flight must come back within a relaunch */
+#define STALE               4.0    /* usual durations after which a permit is no load */
 
 static const bool allowed[ADAPTIVE_STATE_COUNT][ADAPTIVE_STATE_COUNT] = {
     [ADAPTIVE_START] = {[ADAPTIVE_START] = true, [ADAPTIVE_GROW] = true, [ADAPTIVE_CLOSED] = true},
@@ -99,19 +85,6 @@ static double least(const struct limiter_input *input)
     return canaries < 1 ? 1 : canaries;
 }
 
-static double relaunch_s(const struct adaptive *law)
-{
-    double duration = baseline_duration_s(&law->baseline);
-    return duration < SHORTEST_S ? SHORTEST_S : duration;
-}
-
-/* Growth a relaunch that is safe when nothing but outcomes is known. */
-static double blind_growth(const struct adaptive *law, const struct limiter_input *input)
-{
-    double timeout_s = input->request_timeout_us > 0 ? (double)input->request_timeout_us / 1e6 : TIMEOUT_UNKNOWN_S;
-    return log(1 + clamp(QUEUE_SHARE * timeout_s / relaunch_s(law), GROW_MIN, GROW_MAX));
-}
-
 /* Writes window and pace. What is far overdue loads nothing and is let be. */
 static void apply(struct limiter *limiter, const struct limiter_input *input, double stale, double growth)
 {
@@ -119,7 +92,7 @@ static void apply(struct limiter *limiter, const struct limiter_input *input, do
     law->limit = clamp(law->limit, LIMIT_MIN, most(input) < LIMIT_MIN ? LIMIT_MIN : most(input));
     double window = (law->limit + clamp(stale, 0, STALE_MOST * law->limit)) * (double)input->cost;
     limiter->window = (int64_t)clamp(window, 0, (double)input->window_max);
-    double pace = (1.25 + 1.3 * growth) * law->limit * (double)input->cost / relaunch_s(law); /* tokens a second */
+    double pace = (1.25 + 1.3 * growth) * law->limit * (double)input->cost / adaptive_relaunch_s(law); /* tokens a second */
     limiter->paced = pace * 1000 < (double)input->rate_milli;
     limiter->pace_milli = pace * 1000 < 1 ? 1 : limiter->paced ? (int64_t)(pace * 1000) : input->rate_milli;
     double burst = clamp(0.05 * pace, 2 * (double)input->cost, 1e6);
@@ -139,6 +112,8 @@ static void start(struct limiter *limiter, const struct limiter_input *input)
     struct adaptive *law = &limiter->adaptive;
     if (input->fresh) {
         memset(law, 0, sizeof(*law));
+    } else if ((law->state == ADAPTIVE_GROW || law->state == ADAPTIVE_VERIFY) && law->proven > 0) {
+        law->good = law->good > 0 && law->good < law->proven ? law->good : law->proven; /* interrupted */
     }
     enter(law, ADAPTIVE_START);
     open_era(law, input);
@@ -212,7 +187,7 @@ static enum limiter_verdict judge_canaries(struct limiter *limiter, const struct
         double age_s = (double)(input->now_us - input->cohort->last_us) / 1e6;
         baseline_learn(&law->baseline, baseline_bucket(1.25 * age_s), out);
     }
-    double first = (double)input->size / START_S * relaunch_s(law);
+    double first = (double)input->size / START_S * adaptive_relaunch_s(law);
     law->limit = law->good > 0 ? AFTER_CLOSURE * law->good : first;
     law->limit = law->limit < least(input) ? least(input) : law->limit;
     law->told_limit = law->limit;
@@ -237,14 +212,14 @@ static double flight_before(const struct adaptive *law)
 static bool stalled(const struct adaptive *law, const struct limiter_input *input)
 {
     double flight = law->flight_before, age_s = (double)(input->now_us - law->era_us) / 1e6;
-    return age_s > 2 * law->late_s && law->back_rate * relaunch_s(law) < STALLED * flight - 3 * sqrt(flight);
+    return age_s > 2 * law->late_s && law->back_rate * adaptive_relaunch_s(law) < STALLED * flight - 3 * sqrt(flight);
 }
 
 static void note_flight(struct adaptive *law, const struct limiter_input *input, double stale)
 {
     law->flight_now = (double)input->in_flight / (double)input->cost - stale;
     law->flight_now = law->flight_now < 0 ? 0 : law->flight_now;
-    int64_t step_us = (int64_t)(relaunch_s(law) * 1e6 / FLIGHT_KEPT);
+    int64_t step_us = (int64_t)(adaptive_relaunch_s(law) * 1e6 / FLIGHT_KEPT);
     if (law->flight_us == 0) {
         for (size_t i = 0; i < FLIGHT_KEPT; i++) {
             law->flight[i] = law->flight_now;
@@ -266,7 +241,7 @@ static void note_rate(struct adaptive *law, const struct limiter_input *input, d
     /* A cohort that goes takes its count along. */
     double gained = back > law->back_seen ? (double)(back - law->back_seen) : 0;
     law->back_seen = back;
-    double span_s = relaunch_s(law);
+    double span_s = adaptive_relaunch_s(law);
     law->back_rate += (gained - law->back_rate * dt_s) / span_s;
 }
 
@@ -342,7 +317,7 @@ static bool calm_gauge(const struct limiter_input *input)
 /* What the throughput of the last relaunch says can be in flight without a queue. */
 static double carried(const struct adaptive *law)
 {
-    return law->back_rate * relaunch_s(law);
+    return law->back_rate * adaptive_relaunch_s(law);
 }
 
 static enum limiter_verdict cut_for_delay(struct limiter *limiter, const struct limiter_input *input, const char *cause,
@@ -459,51 +434,12 @@ static enum limiter_verdict verify(struct limiter *limiter, const struct limiter
 
 /* ---- growth ---- */
 
-/* What the gauge allows: the level that its soft mark stands for, seen by the least that can have caused its reading. */
-static double gauge_growth(const struct adaptive *law, const struct limiter_input *input)
-{
-    double flight = law->flight_now < law->flight_before ? law->flight_now : law->flight_before;
-    if (input->gauge.load < GAUGE_MUTE) {
-        return log(1.25);
-    }
-    if (input->gauge.load > 1) {
-        return -clamp(log(input->gauge.load), 0, GAUGE_SHRINK_MAX);
-    }
-    double target = flight / input->gauge.load;
-    return clamp(log((target < 1 ? 1 : target) / law->limit), 0, GAUGE_GROW_MAX);
-}
-
-/* Below this, slower makes no sense. */
-static double hurry_limit(const struct adaptive *law, const struct limiter_input *input)
-{
-    return (double)input->size / HURRY_S * relaunch_s(law);
-}
-
-static double growth(const struct adaptive *law, const struct limiter_input *input)
-{
-    double rate = blind_growth(law, input);
-    double hurry = law->limit < hurry_limit(law, input) && rate < GROW_BACK ? GROW_BACK : rate;
-    if (input->gauge.known) {
-        return gauge_growth(law, input);
-    }
-    double calm = (double)(input->now_us - law->calm_us) / 1e6 / relaunch_s(law);
-    if (law->good > 0 && law->limit > GENTLE_FROM * law->good) {
-        double gentle = log(1 + GENTLE) * pow(2, clamp(calm / GENTLE_DOUBLES, 0, 8));
-        rate = hurry < gentle ? hurry : gentle;
-    } else if (input->memory > 0 && law->limit < MEMORY_SHARE * input->memory * relaunch_s(law)) {
-        rate = MEMORY_GROW;
-    } else {
-        rate = hurry;
-    }
-    return rate * (1 - clamp(law->alarm / threshold(law), 0, 1));
-}
-
 static double grow(struct adaptive *law, const struct limiter_input *input, double dt_s)
 {
-    double rate = growth(law, input);
+    double rate = limiter_growth(law, input, clamp(law->alarm / threshold(law), 0, 1));
     bool used = law->flight_now >= GROW_USED * law->limit - 1 && input->waiting;
     if (rate < 0 || used) {
-        law->limit *= exp(rate * dt_s / relaunch_s(law));
+        law->limit *= exp(rate * dt_s / adaptive_relaunch_s(law));
     }
     return rate;
 }
@@ -511,7 +447,7 @@ static double grow(struct adaptive *law, const struct limiter_input *input, doub
 static enum limiter_verdict slice(struct limiter *limiter, const struct limiter_input *input, char *ret_why)
 {
     struct adaptive *law = &limiter->adaptive;
-    double span_s = relaunch_s(law) / SLICES;
+    double span_s = adaptive_relaunch_s(law) / SLICES;
     if ((double)(input->now_us - law->slice_us) / 1e6 < (span_s < SLICE_MIN_S ? SLICE_MIN_S : span_s)) {
         return LIMITER_KEEP;
     }
@@ -552,7 +488,7 @@ static enum limiter_verdict judge(struct limiter *limiter, const struct limiter_
     law->judged_us = input->now_us;
     double in_flight = (double)input->in_flight / (double)input->cost;
     double stale = law->baseline.count > 0
-                       ? sight_older(input->cohorts, input->now_us, STALE * relaunch_s(law), in_flight)
+                       ? sight_older(input->cohorts, input->now_us, STALE * adaptive_relaunch_s(law), in_flight)
                        : 0;
     note_flight(law, input, stale);
     note_rate(law, input, dt_s);
@@ -570,7 +506,7 @@ static enum limiter_verdict judge(struct limiter *limiter, const struct limiter_
         return verdict;
     }
     /* Cut to so few, what the gauge sees is not their work. */
-    double settle_s = law->state == ADAPTIVE_VERIFY ? relaunch_s(law) : 3 * (input->gauge.age_s + 1);
+    double settle_s = law->state == ADAPTIVE_VERIFY ? adaptive_relaunch_s(law) : 3 * (input->gauge.age_s + 1);
     bool ours = law->limit > 2 && law->flight_now > 2;
     if (input->gauge.known && input->gauge.over && ours && (double)(input->now_us - law->era_us) / 1e6 > settle_s) {
         char cause[80];
