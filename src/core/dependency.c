@@ -413,6 +413,24 @@ static void step_frozen(struct dependency *dependency, const struct dependency_i
     }
 }
 
+static void step_shed(struct dependency *dependency, const struct dependency_input *input)
+{
+    struct limiter_gauge gauge = gauge_of(dependency, input);
+    bool few = input->snapshot->in_flight <= start_window(dependency, input);
+    dependency->shed_moved = shed_step(&dependency->shed, &gauge, few, input->now_us);
+    if (!dependency->shed_moved) {
+        return;
+    }
+    if (dependency->shed.unrecoverable) {
+        snprintf(dependency->why, sizeof(dependency->why),
+                 "not recoverable by admission: shed background load (the gauge stands at %.2f of its soft mark, with %lld "
+                 "in flight)", gauge.load, (long long)input->snapshot->in_flight);
+    } else {
+        snprintf(dependency->why, sizeof(dependency->why), "recoverable again: the gauge is below its soft mark");
+    }
+    recovery_add(&dependency->recovery, input->now_us, dependency->phase, dependency->why);
+}
+
 void dependency_step(struct dependency *dependency, const struct dependency_input *input)
 {
     dependency->phase_before = dependency->phase;
@@ -426,6 +444,7 @@ void dependency_step(struct dependency *dependency, const struct dependency_inpu
         new_cohort(dependency, input);
         dependency->cohort_before = dependency->cohort;
     }
+    step_shed(dependency, input);
     enum probe_state probe = dependency_probe_state(dependency, input->policy);
     if (probe == PROBE_UP) {
         dependency->overruled = false;

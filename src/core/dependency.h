@@ -11,6 +11,7 @@
 #include "core/overrides.h"
 #include "core/recovery.h"
 #include "core/rng.h"
+#include "core/shed.h"
 
 #define WHY_MAX             REASON_MAX
 #define CANARY_PACE_US      INT64_C(10000000) /* while blocked: one canary in so long, doubling */
@@ -53,6 +54,8 @@ struct dependency {
     int64_t freezes;         /* in a row */
     int64_t busy_us;         /* when somebody last waited or was in flight */
     int64_t crowd_us;        /* when more than the first window were last there */
+    struct shed shed;
+    bool shed_moved;         /* in the last step */
     bool overruled;          /* the probes say down and are not believed */
     struct limiter limiter;
     struct dependency_probe probes[HG_PROBES_MAX];

@@ -213,6 +213,7 @@ bool hg_engine_view(const struct hg_engine *engine, size_t policy, int64_t now_u
         bool probed = slot->leader != 0 && slot->policy->dependencies[d].probe_count > 0;
         ret_view->probe_up[d] =
             probed ? dependency_probe_state(&slot->dependencies[d], &slot->policy->dependencies[d]) : PROBE_UNKNOWN;
+        ret_view->unrecoverable[d] = slot->leader != 0 && slot->dependencies[d].shed.unrecoverable;
         ret_view->why[d] = slot->leader != 0 ? slot->why[d] : "";
     }
     for (size_t f = 0; f < slot->policy->fleet_count && slot->has_snapshot; f++) {

@@ -66,6 +66,13 @@ static void tell_moves(struct hg_engine *engine, size_t policy, size_t d, bool w
                    (long long)(dependency->limiter.paced ? dependency->limiter.pace_milli : -1),
                    (long long)dependency->cohort, dependency->why);
     }
+    if (dependency->shed_moved) {
+        effect_log(engine, policy, dependency->shed.unrecoverable ? 2 : 1, "shed",
+                   "policy=%s dependency=%s unrecoverable=%s why=\"%s\"", slot->name, name,
+                   dependency->shed.unrecoverable ? "true" : "false",
+                   dependency->shed.unrecoverable ? "not recoverable by admission: shed background load"
+                                                  : "recoverable again: the gauge is below its soft mark");
+    }
     const struct recovery *recovery = &dependency->recovery;
     if (recovery->open != was_open) {
         effect_log(engine, policy, 1, "recovery", "policy=%s dependency=%s number=%lld state=%s seconds=%.1f",
