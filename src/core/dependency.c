@@ -47,6 +47,7 @@ static int64_t start_window(const struct dependency *dependency, const struct de
     if (ops != NULL && ops->first_permits > 0) {
         int64_t least = ops->first_least > 0 ? ops->first_least : ops->first_permits;
         permits = min_of(max_of(least, input->size / 1000), ops->first_permits);
+        permits = dependency->limiter.canaries > 0 ? min_of(permits, dependency->limiter.canaries) : permits;
     }
     return min_of(permits * input->cost, window_max(dependency, input));
 }

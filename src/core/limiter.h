@@ -75,6 +75,7 @@ struct limiter {
     int64_t pace_milli; /* milli-tokens per second */
     int64_t pace_burst; /* micro-tokens */
     int64_t threshold;  /* slow start: window that hurt, halved; grow gently beyond it */
+    int64_t canaries;   /* more at once were too many; 0: as many as the law begins with */
     int64_t cool_us;    /* how long a freeze that it asks for lasts; 0: as the phase has it */
     struct adaptive adaptive;
 };

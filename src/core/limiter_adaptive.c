@@ -112,6 +112,7 @@ static void start(struct limiter *limiter, const struct limiter_input *input)
     struct adaptive *law = &limiter->adaptive;
     if (input->fresh) {
         memset(law, 0, sizeof(*law));
+        limiter->canaries = 0;
     } else if ((law->state == ADAPTIVE_GROW || law->state == ADAPTIVE_VERIFY) && law->proven > 0) {
         law->good = law->good > 0 && law->good < law->proven ? law->good : law->proven; /* interrupted */
     }
@@ -160,6 +161,12 @@ static enum limiter_verdict close(struct limiter *limiter, const struct limiter_
     return LIMITER_FREEZE;
 }
 
+/* It may be that so many at once are more than the dependency bears: half of them the next time. */
+static void fewer_canaries(struct limiter *limiter, const struct limiter_input *input)
+{
+    limiter->canaries = (int64_t)(least(input) / 2) > 1 ? (int64_t)(least(input) / 2) : 1;
+}
+
 static enum limiter_verdict judge_canaries(struct limiter *limiter, const struct limiter_input *input, char *ret_why)
 {
     struct adaptive *law = &limiter->adaptive;
@@ -169,7 +176,9 @@ static enum limiter_verdict judge_canaries(struct limiter *limiter, const struct
     int64_t failed = input->cohort->failed + input->cohort->expired;
     failed -= failed < input->explained ? failed : input->explained;
     int64_t resolved = input->cohort->recovered + failed;
-    if (resolved >= 5 && (double)failed > CANARY_FAILED * (double)resolved) {
+    bool most_failed = resolved > 0 && (double)failed > CANARY_FAILED * (double)resolved;
+    if (most_failed && (resolved >= 5 || canaries_back(input))) {
+        fewer_canaries(limiter, input);
         snprintf(ret_why, LIMITER_WHY_MAX, "closed: %lld of %lld canaries failed", (long long)failed, (long long)resolved);
         return close(limiter, input);
     }
@@ -177,6 +186,9 @@ static enum limiter_verdict judge_canaries(struct limiter *limiter, const struct
         return LIMITER_KEEP;
     }
     if (resolved == 0 || (double)(resolved - failed) < CANARY_WELL * (double)resolved) {
+        if (resolved > 0) {
+            fewer_canaries(limiter, input);
+        }
         snprintf(ret_why, LIMITER_WHY_MAX, "canaries again: %lld of %lld failed", (long long)failed, (long long)resolved);
         return LIMITER_AGAIN;
     }
