@@ -59,7 +59,7 @@ struct hg_probe {
     int64_t gauge_hard;
 };
 
-enum hg_limiter_mode { HG_LIMITER_SLOW_START, HG_LIMITER_FIXED, HG_LIMITER_MODE_COUNT };
+enum hg_limiter_mode { HG_LIMITER_SLOW_START, HG_LIMITER_FIXED, HG_LIMITER_ADAPTIVE, HG_LIMITER_MODE_COUNT };
 
 struct hg_dependency {
     char *name;

@@ -44,7 +44,7 @@ void blame_open(struct blame *blame, const struct blame_fleet fleets[HG_FLEETS_M
     memcpy(blame->before, fleets, sizeof(blame->before));
 }
 
-int64_t blame_explained(const struct blame *blame, const struct blame_fleet fleets[HG_FLEETS_MAX])
+static int64_t explained(const struct blame *blame, const struct blame_fleet fleets[HG_FLEETS_MAX], bool retries)
 {
     bool fails[HG_FLEETS_MAX];
     struct tally others = {0};
@@ -55,10 +55,21 @@ int64_t blame_explained(const struct blame *blame, const struct blame_fleet flee
         others.failed += fails[f] ? 0 : tally.failed;
     }
     bool well = others.recovered >= OTHERS_MIN && others.recovered >= WELL_SHARE * (others.recovered + others.failed);
-    int64_t explained = 0;
+    int64_t sum = 0;
     for (size_t f = 0; f < HG_FLEETS_MAX; f++) {
-        explained += fails[f] && well ? gain(fleets[f].failed, blame->before[f].failed)
-                                      : gain(fleets[f].retries, blame->before[f].retries);
+        sum += fails[f] && well ? gain(fleets[f].failed, blame->before[f].failed)
+               : retries        ? gain(fleets[f].retries, blame->before[f].retries)
+                                : 0;
     }
-    return explained;
+    return sum;
+}
+
+int64_t blame_explained(const struct blame *blame, const struct blame_fleet fleets[HG_FLEETS_MAX])
+{
+    return explained(blame, fleets, true);
+}
+
+int64_t blame_fleets(const struct blame *blame, const struct blame_fleet fleets[HG_FLEETS_MAX])
+{
+    return explained(blame, fleets, false);
 }

@@ -32,4 +32,7 @@ void blame_open(struct blame *blame, const struct blame_fleet fleets[HG_FLEETS_M
 /* At most so many failures since the cohort opened are explained. */
 int64_t blame_explained(const struct blame *blame, const struct blame_fleet fleets[HG_FLEETS_MAX]);
 
+/* The part of them that came from fleets which fail anyway. */
+int64_t blame_fleets(const struct blame *blame, const struct blame_fleet fleets[HG_FLEETS_MAX]);
+
 #endif

@@ -42,8 +42,13 @@ static int64_t window_max(const struct dependency *dependency, const struct depe
 /* What the law says, or max(10, 1 %) permits. */
 static int64_t start_window(const struct dependency *dependency, const struct dependency_input *input)
 {
-    int64_t first = dependency->limiter.ops == NULL ? 0 : dependency->limiter.ops->first_permits;
-    int64_t permits = first > 0 ? first : max_of(CANARIES_MIN, input->size / 100);
+    const struct limiter_ops *ops = dependency->limiter.ops;
+    int64_t permits = max_of(CANARIES_MIN, input->size / 100);
+    if (ops != NULL && ops->first_permits > 0) {
+        int64_t least = ops->first_least > 0 ? ops->first_least : ops->first_permits;
+        permits = min_of(max_of(least, input->size / 1000), ops->first_permits);
+        permits = dependency->limiter.canaries > 0 ? min_of(permits, dependency->limiter.canaries) : permits;
+    }
     return min_of(permits * input->cost, window_max(dependency, input));
 }
 
@@ -99,6 +104,49 @@ enum probe_state dependency_probe_state(const struct dependency *dependency, con
         }
     }
     return state;
+}
+
+void dependency_on_gauge(struct dependency *dependency, const struct hg_dependency *policy, size_t probe, int64_t gauge,
+                         int64_t now_us)
+{
+    if (probe >= policy->probe_count || probe >= HG_PROBES_MAX || policy->probes[probe].gauge_soft <= 0) {
+        return;
+    }
+    struct dependency_probe *seat = &dependency->probes[probe];
+    memmove(&seat->gauge[1], &seat->gauge[0], sizeof(seat->gauge) - sizeof(seat->gauge[0]));
+    memmove(&seat->over[1], &seat->over[0], sizeof(seat->over) - sizeof(seat->over[0]));
+    seat->gauge[0] = (double)max_of(gauge, 0) / (double)policy->probes[probe].gauge_soft;
+    seat->over[0] = gauge >= policy->probes[probe].gauge_hard;
+    seat->gauges += seat->gauges < GAUGE_KEPT;
+    seat->gauge_us = now_us;
+}
+
+/* The worst of the gauges that are fresh. */
+static struct limiter_gauge gauge_of(const struct dependency *dependency, const struct dependency_input *input)
+{
+    struct limiter_gauge worst = {0};
+    for (size_t i = 0; i < input->policy->probe_count && i < HG_PROBES_MAX; i++) {
+        const struct dependency_probe *probe = &dependency->probes[i];
+        int64_t old_us = max_of(GAUGE_OLD_US, 3 * input->policy->probes[i].interval_us);
+        int64_t age_us = input->now_us - probe->gauge_us;
+        if (probe->gauges < 2 || age_us > old_us) {
+            continue;
+        }
+        double sum = 0;
+        for (size_t g = 0; g < probe->gauges; g++) {
+            sum += probe->gauge[g];
+        }
+        double load = sum / (double)probe->gauges;
+        double soft = (double)input->policy->probes[i].gauge_soft, hard = (double)input->policy->probes[i].gauge_hard;
+        if (!worst.known || load > worst.load) {
+            worst = (struct limiter_gauge){
+                .known = true,
+                .load = load,
+                .over = probe->over[0] && probe->over[1] && load * soft >= hard,
+                .age_s = (double)age_us / 1e6};
+        }
+    }
+    return worst;
 }
 
 static const char *probe_text(const struct dependency *dependency, const struct hg_dependency *policy)
@@ -206,13 +254,20 @@ static struct limiter_input limiter_input_of(const struct dependency *dependency
 {
     struct limiter_input limiter = {
         .now_us = input->now_us,
+        .cohorts = input->snapshot->cohorts,
+        .cohort_id = dependency->cohort,
         .explained = blame_explained(&dependency->blame, input->fleets),
+        .explained_fleets = blame_fleets(&dependency->blame, input->fleets),
         .start_window = start_window(dependency, input),
         .window_max = window_max(dependency, input),
         .rate_milli = dependency_rate_milli(dependency, input->policy),
         .cost = input->cost,
         .in_flight = input->snapshot->in_flight,
         .waiting = input->line > 0,
+        .size = max_of(input->size, input->line + input->silent),
+        .request_timeout_us = input->policy->request_timeout_us,
+        .gauge = gauge_of(dependency, input),
+        .fresh = dependency->phase == PHASE_IDLE,
         .dependency = input->index,
         .context = input->law_context,
     };
@@ -236,7 +291,7 @@ static void freeze(struct dependency *dependency, const struct dependency_input 
     for (int64_t i = 0; i < dependency->freezes && cool_us < COOL_MAX_US; i++) {
         cool_us *= 2;
     }
-    cool_us = min_of(cool_us, COOL_MAX_US);
+    cool_us = dependency->limiter.cool_us > 0 ? dependency->limiter.cool_us : min_of(cool_us, COOL_MAX_US);
     dependency->freezes++;
     dependency->thaw_us = input->now_us + rng_between(input->rng, cool_us * 9 / 10, cool_us * 11 / 10);
     const struct cohort *cohort = &input->snapshot->cohorts[0];
@@ -293,6 +348,14 @@ static void step_limiter(struct dependency *dependency, const struct dependency_
         break;
     case LIMITER_FREEZE:
         freeze(dependency, input, why);
+        break;
+    case LIMITER_SLICE:
+        dependency->cohort++;
+        dependency->sliced = why[0] == '\0';
+        if (why[0] != '\0') {
+            snprintf(dependency->why, sizeof(dependency->why), "%s", why);
+            recovery_add(&dependency->recovery, input->now_us, dependency->phase, why);
+        }
         break;
     case LIMITER_CHANGE:
     case LIMITER_AGAIN:
@@ -351,10 +414,29 @@ static void step_frozen(struct dependency *dependency, const struct dependency_i
     }
 }
 
+static void step_shed(struct dependency *dependency, const struct dependency_input *input)
+{
+    struct limiter_gauge gauge = gauge_of(dependency, input);
+    bool few = input->snapshot->in_flight <= start_window(dependency, input);
+    dependency->shed_moved = shed_step(&dependency->shed, &gauge, few, input->now_us);
+    if (!dependency->shed_moved) {
+        return;
+    }
+    if (dependency->shed.unrecoverable) {
+        snprintf(dependency->why, sizeof(dependency->why),
+                 "not recoverable by admission: shed background load (the gauge stands at %.2f of its soft mark, with %lld "
+                 "in flight)", gauge.load, (long long)input->snapshot->in_flight);
+    } else {
+        snprintf(dependency->why, sizeof(dependency->why), "recoverable again: the gauge is below its soft mark");
+    }
+    recovery_add(&dependency->recovery, input->now_us, dependency->phase, dependency->why);
+}
+
 void dependency_step(struct dependency *dependency, const struct dependency_input *input)
 {
     dependency->phase_before = dependency->phase;
     dependency->cohort_before = dependency->cohort;
+    dependency->sliced = false;
     dependency->limiter.ops = input->law != NULL ? input->law : limiter_ops_of(input->policy->limiter);
     if (dependency->taken_over) {
         /* Judged from here on: nothing is known of how the present cohort's failures came about. */
@@ -363,6 +445,7 @@ void dependency_step(struct dependency *dependency, const struct dependency_inpu
         new_cohort(dependency, input);
         dependency->cohort_before = dependency->cohort;
     }
+    step_shed(dependency, input);
     enum probe_state probe = dependency_probe_state(dependency, input->policy);
     if (probe == PROBE_UP) {
         dependency->overruled = false;

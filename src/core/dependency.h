@@ -11,11 +11,14 @@
 #include "core/overrides.h"
 #include "core/recovery.h"
 #include "core/rng.h"
+#include "core/shed.h"
 
 #define WHY_MAX             REASON_MAX
 #define CANARY_PACE_US      INT64_C(10000000) /* while blocked: one canary in so long, doubling */
 #define CANARY_PACE_MAX_US  INT64_C(60000000)
-#define CANARIES_MIN        10 /* first window of a ramp: so many, or 1 % of the fleets */
+#define GAUGE_KEPT          5  /* samples that are averaged */
+#define GAUGE_OLD_US        INT64_C(10000000) /* a gauge this old says nothing; or three times its interval */
+#define CANARIES_MIN        10 /* first window of a ramp, where the law does not say: so many, or 1 % of the fleets */
 #define OVERRULE_MIN        3  /* canaries that came back well while a probe says down */
 #define COOL_US             INT64_C(30000000) /* frozen: so long, doubling */
 #define COOL_MAX_US         INT64_C(300000000)
@@ -29,6 +32,10 @@ enum probe_state { PROBE_UNKNOWN = -1, PROBE_DOWN = 0, PROBE_UP = 1 };
 struct dependency_probe {
     enum probe_state state;
     char text[WHY_MAX + 1];
+    double gauge[GAUGE_KEPT]; /* newest first, of its soft mark */
+    int over[GAUGE_KEPT];     /* 1: at or above the hard mark */
+    size_t gauges;
+    int64_t gauge_us;         /* of the newest */
 };
 
 struct dependency {
@@ -37,6 +44,7 @@ struct dependency {
     int64_t phase_since_us;
     int64_t cohort;
     int64_t cohort_before;
+    bool sliced;             /* the last step opened a cohort and changed nothing else */
     bool taken_over;         /* not stepped yet: whose fault the present cohort's failures are is not known */
     struct blame blame;
     char why[WHY_MAX + 1];
@@ -46,6 +54,8 @@ struct dependency {
     int64_t freezes;         /* in a row */
     int64_t busy_us;         /* when somebody last waited or was in flight */
     int64_t crowd_us;        /* when more than the first window were last there */
+    struct shed shed;
+    bool shed_moved;         /* in the last step */
     bool overruled;          /* the probes say down and are not believed */
     struct limiter limiter;
     struct dependency_probe probes[HG_PROBES_MAX];
@@ -76,6 +86,10 @@ void dependency_init(struct dependency *dependency, const struct hg_dependency *
 void dependency_finish(struct dependency *dependency);
 
 void dependency_on_probe(struct dependency *dependency, size_t probe, bool up, const char *text);
+
+/* A gauge's sample, in micro-units as in the policy. */
+void dependency_on_gauge(struct dependency *dependency, const struct hg_dependency *policy, size_t probe, int64_t gauge,
+                         int64_t now_us);
 
 /* PROBE_DOWN if any probe says so, PROBE_UP if all say up or there is none, else PROBE_UNKNOWN. */
 enum probe_state dependency_probe_state(const struct dependency *dependency, const struct hg_dependency *policy);

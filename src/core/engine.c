@@ -114,6 +114,10 @@ static void on_probe(struct hg_engine *engine, const struct hg_event *event)
     struct dependency *dependency = &slot->dependencies[d];
     enum probe_state before = dependency->probes[event->u.probe.probe % HG_PROBES_MAX].state;
     dependency_on_probe(dependency, event->u.probe.probe, event->u.probe.up, event->u.probe.text);
+    if (event->u.probe.has_gauge && slot->has_snapshot) {
+        dependency_on_gauge(dependency, &slot->policy->dependencies[d], event->u.probe.probe, event->u.probe.gauge,
+                            slot_store_now(slot, event->now_us));
+    }
     if (before != (event->u.probe.up ? PROBE_UP : PROBE_DOWN)) {
         effect_log(engine, policy, event->u.probe.up ? 1 : 2, "probe", "policy=%s dependency=%s up=%s why=\"%s\"",
                    slot->name, slot->policy->dependencies[d].name, event->u.probe.up ? "true" : "false",
@@ -209,6 +213,7 @@ bool hg_engine_view(const struct hg_engine *engine, size_t policy, int64_t now_u
         bool probed = slot->leader != 0 && slot->policy->dependencies[d].probe_count > 0;
         ret_view->probe_up[d] =
             probed ? dependency_probe_state(&slot->dependencies[d], &slot->policy->dependencies[d]) : PROBE_UNKNOWN;
+        ret_view->unrecoverable[d] = slot->leader != 0 && slot->dependencies[d].shed.unrecoverable;
         ret_view->why[d] = slot->leader != 0 ? slot->why[d] : "";
     }
     for (size_t f = 0; f < slot->policy->fleet_count && slot->has_snapshot; f++) {

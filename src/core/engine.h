@@ -156,6 +156,7 @@ struct hg_view {
     int64_t held;          /* requests held now */
     int64_t queued;        /* operations in the open group and behind it */
     int64_t probe_up[HG_DEPENDENCIES_MAX]; /* 1 up, 0 down, -1 not known here */
+    bool unrecoverable[HG_DEPENDENCIES_MAX]; /* by admission: its other traffic keeps it down; false if not known here */
     const char *why[HG_DEPENDENCIES_MAX];  /* why the phase or the limits last moved; "" if not known here */
     int64_t fleet_eta_us[HG_FLEETS_MAX];   /* estimated time until the present line is served; -1 unknown */
 };

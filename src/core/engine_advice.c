@@ -182,7 +182,9 @@ static void look_at_need(const struct policy_slot *slot, const struct hg_need *n
     double duration_s = line_duration_s(dependency);
     double since_s = (double)(now_us - slot->phase_since_us[need->dependency]) / US;
     outlook->round_s = duration_s > outlook->round_s ? duration_s : outlook->round_s;
-    if (duration_s <= 0 && full && since_s >= outlook->unknown_s) {
+    /* Canaries say nothing of the window that comes after them. */
+    bool unknown = dependency->phase == PHASE_PROBING || (duration_s <= 0 && full);
+    if (unknown && since_s >= outlook->unknown_s) {
         outlook->unknown_s = since_s;
         outlook->window = dependency->window > 0 ? (double)dependency->window / cost : 1;
     }

@@ -60,11 +60,18 @@ static void tell_moves(struct hg_engine *engine, size_t policy, size_t d, bool w
                    "policy=%s dependency=%s from=%s to=%s cohort=%lld why=\"%s\"",
                    slot->name, name, phase_name(dependency->phase_before), phase_name(dependency->phase),
                    (long long)dependency->cohort, dependency->why);
-    } else if (dependency->cohort != dependency->cohort_before) {
+    } else if (dependency->cohort != dependency->cohort_before && !dependency->sliced) {
         effect_log(engine, policy, 1, "limit", "policy=%s dependency=%s window=%lld pace=%lld cohort=%lld why=\"%s\"",
                    slot->name, name, (long long)dependency->limiter.window,
                    (long long)(dependency->limiter.paced ? dependency->limiter.pace_milli : -1),
                    (long long)dependency->cohort, dependency->why);
+    }
+    if (dependency->shed_moved) {
+        effect_log(engine, policy, dependency->shed.unrecoverable ? 2 : 1, "shed",
+                   "policy=%s dependency=%s unrecoverable=%s why=\"%s\"", slot->name, name,
+                   dependency->shed.unrecoverable ? "true" : "false",
+                   dependency->shed.unrecoverable ? "not recoverable by admission: shed background load"
+                                                  : "recoverable again: the gauge is below its soft mark");
     }
     const struct recovery *recovery = &dependency->recovery;
     if (recovery->open != was_open) {

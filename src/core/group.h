@@ -19,7 +19,8 @@
 #define BOOT_ID_MAX        64
 #define REASON_MAX         200  /* bytes kept of a failure's reason */
 #define REASONS_KEPT       3    /* of an instance */
-#define COHORTS_KEPT       4    /* limiter generations whose counts the store keeps */
+#define COHORTS_KEPT       16   /* limiter generations whose counts the store keeps */
+#define AGAIN_CLASSES      3    /* failures of those that had failed once, twice, more often before */
 #define HISTOGRAM_SIZE     48   /* duration buckets, see histogram.h */
 #define LEADER_ID_MAX      64
 #define NOTE_KEY_MAX       96
@@ -208,6 +209,7 @@ struct cohort {
     int64_t failed;
     int64_t expired;
     int64_t excused; /* failed or expired while excused: tells the limiter nothing */
+    int64_t again[AGAIN_CLASSES]; /* of failed and expired: by those that had failed once, twice, more often before */
     int64_t first_us; /* first and last grant */
     int64_t last_us;
     int32_t histogram[HISTOGRAM_SIZE]; /* durations of the recovered */

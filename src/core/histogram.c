@@ -2,17 +2,16 @@
 
 #include "core/group.h"
 
-/* 1, 2, 3, 4, 6, 8, 12, 16, ...: index 2k-1 is 2^k, index 2k is 3*2^(k-1), from index 1 on. */
+#define STEPS 3 /* an octave */
+
+static const int64_t octave_ms[STEPS] = {64, 80, 101};
+
 int64_t histogram_bound_ms(size_t index)
 {
     if (index >= HISTOGRAM_SIZE - 1) {
         return INT64_MAX;
     }
-    if (index == 0) {
-        return 1;
-    }
-    size_t power = (index + 1) / 2;
-    return index % 2 == 1 ? INT64_C(1) << power : INT64_C(3) << (power - 1);
+    return octave_ms[index % STEPS] << (index / STEPS);
 }
 
 size_t histogram_index(int64_t duration_us)

@@ -1,5 +1,6 @@
 /* Duration histogram with fixed bounds: bucket i holds durations in (bound(i-1), bound(i)] milliseconds,
- * bounds 1,2,3,4,6,8,12,16,24,... (powers of two and their midpoints). Exact in integers, so stores agree. */
+ * bounds 64,80,101,128,160,202,... (three an octave, up to 43 minutes): fine enough that a limiter sees relaunches grow
+ * longer by a quarter. Exact in integers, so stores agree. */
 #ifndef CORE_HISTOGRAM_H
 #define CORE_HISTOGRAM_H
 

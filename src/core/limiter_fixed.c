@@ -23,5 +23,14 @@ const struct limiter_ops limiter_fixed_ops = {
 
 const struct limiter_ops *limiter_ops_of(enum hg_limiter_mode mode)
 {
-    return mode == HG_LIMITER_FIXED ? &limiter_fixed_ops : &limiter_slow_start_ops;
+    switch (mode) {
+    case HG_LIMITER_ADAPTIVE:
+        return &limiter_adaptive_ops;
+    case HG_LIMITER_FIXED:
+        return &limiter_fixed_ops;
+    case HG_LIMITER_SLOW_START:
+    case HG_LIMITER_MODE_COUNT:
+        break;
+    }
+    return &limiter_slow_start_ops;
 }

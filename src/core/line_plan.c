@@ -34,13 +34,17 @@ int64_t line_window(const struct snapshot_dependency *dependency)
 
 double line_duration_s(const struct snapshot_dependency *dependency)
 {
-    for (size_t c = 0; c < COHORTS_KEPT; c++) {
+    /* Of slices of time, the newest have only short ones back: as many together as make a window. */
+    int32_t histogram[HISTOGRAM_SIZE] = {0};
+    int64_t enough = dependency->window > DURATIONS_MIN ? dependency->window : DURATIONS_MIN, seen = 0;
+    for (size_t c = 0; c < COHORTS_KEPT && seen < enough; c++) {
         const struct cohort *cohort = &dependency->cohorts[c];
-        if (cohort->recovered >= DURATIONS_MIN) {
-            return (double)histogram_quantile_ms(cohort->histogram, 500) / 1000;
+        seen += cohort->recovered;
+        for (size_t i = 0; i < HISTOGRAM_SIZE; i++) {
+            histogram[i] += cohort->histogram[i];
         }
     }
-    return 0;
+    return seen >= DURATIONS_MIN ? (double)histogram_quantile_ms(histogram, 500) / 1000 : 0;
 }
 
 double line_supply(const struct snapshot_dependency *dependency, double rate)

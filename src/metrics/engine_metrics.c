@@ -40,6 +40,7 @@ DEPENDENCY(d_failed, state->failed)
 DEPENDENCY(d_expired, state->expired)
 DEPENDENCY(d_spilled, (double)state->spilled / 1e6)
 DEPENDENCY(d_cohort, state->cohort)
+DEPENDENCY(d_unrecoverable, view->unrecoverable[d])
 DEPENDENCY(d_probe, view->probe_up[d])
 FLEET(f_waiting, state->lines[LINE_MAIN].waiting)
 FLEET(f_waiting_retry, state->lines[LINE_RETRY].waiting)
@@ -72,6 +73,8 @@ static const struct family families[] = {
     {"headgate_dependency_expired_total", "counter", "Permits whose lease ran out.", d_expired, NULL},
     {"headgate_dependency_spilled_tokens_total", "counter",
      "Tokens lost over a full bucket while there was room.", d_spilled, NULL},
+    {"headgate_dependency_unrecoverable", "gauge",
+     "1: nothing is let in and it stays overloaded: shed its other traffic.", d_unrecoverable, NULL},
     {"headgate_dependency_cohort", "gauge", "Limiter generation.", d_cohort, NULL},
     {"headgate_dependency_probe_up", "gauge", "1 up, 0 down, -1 not known to this controller.", d_probe,
      NULL},

@@ -30,7 +30,7 @@
 #define COUNT_OF(rules) (sizeof(rules) / sizeof((rules)[0]))
 
 static const char *const modes[] = {"enforce", "observe", NULL};
-static const char *const limiters[] = {"slow-start", "fixed", NULL};
+static const char *const limiters[] = {"slow-start", "fixed", "adaptive", NULL};
 static const char *const jitters[] = {"none", "equal", "full", NULL};
 /* `block` and `unlimited` say the same as `closed` and `open`. */
 static const char *const losses[] = {"closed", "degrade", "open", "block", "degrade", "unlimited", NULL};
@@ -89,9 +89,9 @@ static const struct rule reserve_rules[] = {
 };
 static const struct rule limiter_rules[] = {
     {"mode", RULE_ENUM, AT(hg_dependency, limiter), .fallback = HG_LIMITER_SLOW_START, .names = limiters,
-     .name_count = 2,
-     .doc = "slow-start begins with canaries and ramps up as they recover; fixed gives the written limits at "
-            "once, with neither."},
+     .name_count = 3,
+     .doc = "slow-start begins with canaries and ramps up as they recover; adaptive finds what the dependency carries "
+            "from durations, failures and a gauge (tell it request_timeout); fixed gives the written limits at once."},
 };
 static const struct rule probe_rules[] = {
     {"tcp", RULE_STRING, NO_OFFSET, 1, 255, UNSET, .pattern = ADDRESS_PATTERN,

@@ -13,6 +13,7 @@ const struct sim_law sim_laws[] = {
     {"fixed-100", SIM_LAW_ENGINE, &sim_law_fixed_ops, 1, "a bucket at the true capacity"},
     {"fixed-200", SIM_LAW_ENGINE, &sim_law_fixed_ops, 2, "a bucket at twice the true capacity"},
     {"slow-start", SIM_LAW_ENGINE, &limiter_slow_start_ops, 0, "Headgate's slow start over resolved cohorts"},
+    {"adaptive", SIM_LAW_ENGINE, &limiter_adaptive_ops, 0, "Headgate's adaptive law"},
     {"aimd", SIM_LAW_ENGINE, &sim_law_aimd_ops, 0, "additive increase, multiplicative decrease (RFC 5681)"},
     {"vegas", SIM_LAW_ENGINE, &sim_law_vegas_ops, 0, "Netflix concurrency-limits' VegasLimit"},
     {"gradient2", SIM_LAW_ENGINE, &sim_law_gradient2_ops, 0, "Netflix concurrency-limits' Gradient2Limit"},

@@ -91,7 +91,7 @@ static void read_op(struct reader *reader, enum op_kind kind, struct op_reply *o
 
 static void read_cohort(struct reader *reader, struct cohort *cohort)
 {
-    read_tuple(reader, 9);
+    read_tuple(reader, 10);
     cohort->id = read_int(reader);
     cohort->granted = read_int(reader);
     cohort->recovered = read_int(reader);
@@ -100,6 +100,10 @@ static void read_cohort(struct reader *reader, struct cohort *cohort)
     cohort->excused = read_int(reader);
     cohort->first_us = read_int(reader);
     cohort->last_us = read_int(reader);
+    read_tuple(reader, AGAIN_CLASSES);
+    for (size_t i = 0; i < AGAIN_CLASSES; i++) {
+        cohort->again[i] = read_int(reader);
+    }
     read_tuple(reader, HISTOGRAM_SIZE);
     for (size_t i = 0; i < HISTOGRAM_SIZE; i++) {
         cohort->histogram[i] = (int32_t)read_within(reader, 0, INT32_MAX);

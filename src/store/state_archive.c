@@ -97,6 +97,9 @@ static void field_cohort(struct archive *archive, struct cohort *cohort)
     for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
         field_int(archive, counts[i]);
     }
+    for (size_t i = 0; i < AGAIN_CLASSES; i++) {
+        field_int(archive, &cohort->again[i]);
+    }
     for (size_t i = 0; i < HISTOGRAM_SIZE; i++) {
         cohort->histogram[i] = (int32_t)field_within(archive, cohort->histogram[i], 0, INT32_MAX);
     }

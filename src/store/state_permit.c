@@ -52,7 +52,15 @@ bool state_excused(struct state *state, const struct record *record, int64_t at_
     return false;
 }
 
-static void count_cohort(struct cohort *cohort, enum outcome outcome, bool excused, int64_t duration_us)
+static void count_again(struct cohort *cohort, int64_t failures)
+{
+    if (failures > 0) {
+        cohort->again[failures < AGAIN_CLASSES ? failures - 1 : AGAIN_CLASSES - 1]++;
+    }
+}
+
+static void count_cohort(struct cohort *cohort, enum outcome outcome, const struct record *record, bool excused,
+                         int64_t now_us)
 {
     if (excused) {
         cohort->excused++;
@@ -61,13 +69,15 @@ static void count_cohort(struct cohort *cohort, enum outcome outcome, bool excus
     switch (outcome) {
     case OUTCOME_RECOVERED:
         cohort->recovered++;
-        cohort->histogram[histogram_index(duration_us)]++;
+        cohort->histogram[histogram_index(now_us - record->granted_us)]++;
         break;
     case OUTCOME_FAILED:
         cohort->failed++;
+        count_again(cohort, record->failures);
         break;
     case OUTCOME_EXPIRED:
         cohort->expired++;
+        count_again(cohort, record->failures);
         break;
     case OUTCOME_NONE:
     case OUTCOME_COUNT:
@@ -89,7 +99,7 @@ void permit_free(struct state *state, struct record *record, enum outcome outcom
         dependency->expired += outcome == OUTCOME_EXPIRED;
         for (size_t c = 0; c < COHORTS_KEPT; c++) {
             if (dependency->cohorts[c].id == lease->cohort && lease->cohort != 0) {
-                count_cohort(&dependency->cohorts[c], outcome, excused, state->now_us - record->granted_us);
+                count_cohort(&dependency->cohorts[c], outcome, record, excused, state->now_us);
             }
         }
     }

@@ -72,6 +72,9 @@ static bool same_cohort(struct place *place, const struct cohort *a, const struc
 {
     bool same = NUMBER(id) && NUMBER(granted) && NUMBER(recovered) && NUMBER(failed) && NUMBER(expired) && NUMBER(excused) &&
                 NUMBER(first_us) && NUMBER(last_us);
+    for (size_t i = 0; i < AGAIN_CLASSES && same; i++) {
+        same = NUMBER(again[i]);
+    }
     for (size_t i = 0; i < HISTOGRAM_SIZE && same; i++) {
         same = NUMBER(histogram[i]);
     }

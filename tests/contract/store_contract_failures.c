@@ -24,6 +24,10 @@ START_TEST(test_failed_backs_off)
         ck_assert_str_eq(reply->reasons[0], "disk");
         ck_assert_int_eq(dependency("db")->cohorts[0].failed, failures);
         ck_assert_int_eq(dependency("db")->failed, failures);
+        for (int64_t before = 1; before <= AGAIN_CLASSES; before++) { /* how often it had failed before */
+            int64_t again = before < AGAIN_CLASSES ? failures > before : failures > before ? failures - before : 0;
+            ck_assert_int_eq(dependency("db")->cohorts[0].again[before - 1], again);
+        }
         ck_assert(complete("a", fence, OUTCOME_FAILED)->already);
         ck_assert_int_eq(complete("a", fence, OUTCOME_RECOVERED)->status, HG_E_CONFLICT);
         wait_until(until_us - 1);

@@ -163,7 +163,7 @@ START_TEST(test_recovered)
     ck_assert_int_eq(dependency("db")->in_flight, 0);
     ck_assert_int_eq(dependency("db")->recovered, 1);
     ck_assert_int_eq(dependency("db")->cohorts[0].recovered, 1);
-    ck_assert_int_eq(dependency("db")->cohorts[0].histogram[22], 1); /* 2.5 s is in (2048, 3072] ms */
+    ck_assert_int_eq(dependency("db")->cohorts[0].histogram[16], 1); /* 2.5 s is in (2048, 2560] ms */
     reply = complete("a", fence, OUTCOME_RECOVERED);
     ck_assert_int_eq(reply->status, 0);
     ck_assert(reply->already);

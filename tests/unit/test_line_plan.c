@@ -240,7 +240,7 @@ START_TEST(test_supply)
     dependency.in_flight = 100;
     ck_assert_double_eq_tol(line_supply(&dependency, 7), 7, 1e-9); /* full: what was measured */
     dependency.cohorts[1].recovered = 10;
-    dependency.cohorts[1].histogram[23] = 10; /* 4.096 s: 100 in flight by that */
+    dependency.cohorts[1].histogram[18] = 10; /* 4.096 s: 100 in flight by that */
     ck_assert_double_eq_tol(line_supply(&dependency, 7), 100 / 4.096, 1e-9);
     dependency.paced = true;
     dependency.pace_milli = 3000;

@@ -49,13 +49,14 @@ local function backoff_ms(fleet, failures, fence)
     return low + floor((ceiling - low + 1) * floor(x / 2048) / 1048576)
 end
 
--- Bucket of core/histogram.c: bounds 1, 2, 3, 4, 6, 8, 12, ... ms; from 1.
+-- Bucket of core/histogram.c: bounds 64, 80, 101, 128, 160, 202, ... ms; from 1.
 local function histogram_index(duration)
     local ms = duration <= 0 and 0 or floor((duration + 999) / 1000)
-    local index, bound, odd = 1, 1, 2
-    while ms > bound and index < 48 do
-        index = index + 1
-        if index % 2 == 0 then bound = odd; else bound = odd * 3 / 2; odd = odd * 2 end
+    local index, octave = 1, 1
+    while true do
+        if index >= 48 or ms <= 64 * octave then return min(index, 48) end
+        if ms <= 80 * octave then return index + 1 end
+        if ms <= 101 * octave then return min(index + 2, 48) end
+        index, octave = index + 3, octave * 2
     end
-    return index
 end

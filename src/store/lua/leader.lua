@@ -108,7 +108,7 @@ local function plan_cohort(d, id)
     if id <= d.cohort then return end
     d.cohort = id
     local c = {id = id, granted = 0, recovered = 0, failed = 0, expired = 0, excused = 0, first = 0, last = 0,
-               histogram = {}}
+               again = {0, 0, 0}, histogram = {}}
     for i = 1, 48 do c.histogram[i] = 0 end
     table.insert(d.cohorts, 1, c)
     d.cohorts[COHORTS_KEPT + 1] = nil

@@ -30,6 +30,9 @@ local function free(r, count, total)
                 if count == 'recovered' then
                     local h = histogram_index(NOW - r.granted)
                     c.histogram[h] = c.histogram[h] + 1
+                elseif total and count == total and r.failures > 0 then
+                    local n = min(r.failures, #c.again)
+                    c.again[n] = c.again[n] + 1
                 end
             end
         end

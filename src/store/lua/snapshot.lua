@@ -2,7 +2,7 @@
 local function snapshot_dependency(d)
     local cohorts = {}
     for i, c in ipairs(d.cohorts) do
-        cohorts[i] = {c.id, c.granted, c.recovered, c.failed, c.expired, c.excused, c.first, c.last, c.histogram}
+        cohorts[i] = {c.id, c.granted, c.recovered, c.failed, c.expired, c.excused, c.first, c.last, c.again, c.histogram}
     end
     return {d.name, d.phase, d.cohort, d.bucket.rate, d.bucket.burst / MICRO, d.in_flight_max, d.paced, d.paced and d.pace.rate or 0,
             d.paced and d.pace.burst or 0, d.window, d.excused_from, d.excused_to, d.bucket.tokens, d.in_flight, d.spilled, d.granted,

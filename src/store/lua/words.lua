@@ -14,7 +14,7 @@ local STORE_GAP_US, RETURN_GRACE_US = 3 * MICRO, 30 * MICRO
 local SEEN_RETURN = -1
 local SPILLED_MODULUS = 2 ^ 50
 local FLEETS_MAX = 64 -- with those that drain
-local COHORTS_KEPT, REASONS_KEPT, NOTES_MAX, DUE_MAX, SWEEP_STEP = 4, 3, 512, 200, 200
+local COHORTS_KEPT, REASONS_KEPT, NOTES_MAX, DUE_MAX, SWEEP_STEP = 16, 3, 512, 200, 200
 
 local floor, min, max = math.floor, math.min, math.max
 local pack, unpack_text, call = cmsgpack.pack, cmsgpack.unpack, redis.call
