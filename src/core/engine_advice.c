@@ -293,8 +293,10 @@ void engine_advise(struct hg_engine *engine, struct policy_slot *slot, const str
         sleep_s = sleep_blocked(&outlook, position);
         spread = BLOCKED_SPREAD;
     } else if (outlook.unknown_s >= 0) {
+        double floor_s = outlook.ceiling > 0 ? position / outlook.ceiling : 0;
         sleep_s = sleep_unknown(&outlook, position);
-        spread = UNKNOWN_SPREAD;
+        /* The ceiling is known: what it alone makes them wait is no guess. */
+        spread = sleep_s > SLEEP_SETTLED * floor_s ? UNKNOWN_SPREAD : SPREAD;
     } else {
         double wait_s = wait_of(slot, input, position);
         sleep_s = sleep_open(&outlook, position, wait_s);
