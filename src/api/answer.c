@@ -69,7 +69,7 @@ static void say_limit(const struct hg_answer *answer, const char *dependency, ch
         snprintf(text, size, "Paused by an operator.");
         break;
     case LIMIT_BLOCKED:
-        snprintf(text, size, "%s is down; only canaries pass.", name);
+        snprintf(text, size, value > 0 ? "%s is down; only canaries pass." : "%s is blocked; nobody passes.", name);
         break;
     case LIMIT_AFTER:
         snprintf(text, size, "Waits for another fleet to come back first.");
@@ -254,6 +254,20 @@ static int write_record(struct api *api, const struct answer_about *about, const
     return 200;
 }
 
+/* What the record says, against what the caller said. */
+static const char *conflict_text(enum instance_state state)
+{
+    static const char *const texts[INSTANCE_STATE_COUNT] = {
+        [INSTANCE_NONE] = "It holds no permit: it has never asked, or was forgotten.",
+        [INSTANCE_WAITING] = "It holds no permit: it waits in line.",
+        [INSTANCE_GRANTED] = "It holds a permit, but with another fence.",
+        [INSTANCE_BACKOFF] = "It holds no permit: it failed and backs off.",
+        [INSTANCE_QUARANTINED] = "It holds no permit: it is quarantined.",
+        [INSTANCE_DONE] = "It holds no permit: it has recovered already.",
+    };
+    return texts[state];
+}
+
 int answer_write(struct api *api, const struct answer_about *about, const struct hg_answer *answer,
                  struct json_out *out)
 {
@@ -265,6 +279,8 @@ int answer_write(struct api *api, const struct answer_about *about, const struct
             /* It was there when this was asked. */
             json_problem(&problem, "not-found", "This fleet was removed", status,
                          "The policy in force no longer names it; permits it holds may be completed.");
+        } else if (answer->status == HG_E_CONFLICT && answer->op != NULL) {
+            json_problem(&problem, "conflict", hg_strerror(HG_E_CONFLICT), status, conflict_text(answer->op->state));
         } else {
             status = problem_of_error(&problem, answer->status, answer->retry_after_us);
         }

@@ -2,9 +2,10 @@
 #include "cli/operate.h"
 
 const char cli_block_help[] =
-    "Treats a dependency as down, whatever its probes say: its fleets wait, and only\n"
-    "a trickle of canaries passes. For when you know better than the probe. headgate\n"
-    "pause lets nobody through at all.\n\n"
+    "Treats a dependency as down, whatever its probes say: its fleets wait, not even\n"
+    "canaries pass (--priority does), and failures meanwhile are not held against the\n"
+    "instances. Released, it comes back through canaries and the ramp, as after an\n"
+    "outage. For when you know better than the probe.\n\n"
     "  headgate block db --ttl 30m --reason 'failover under way'\n"
     "  headgate release db\n\n"
     "exit: 0 in force; 64 bad usage; 68 no such dependency; 69 no controller\n"

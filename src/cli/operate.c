@@ -109,9 +109,9 @@ static void say_end(const struct cli_operate *operate, const json_t *override)
 
 static const char *done_text(const char *action)
 {
-    static const char *const done[][2] = {{"pause", "paused: nobody is granted"},
+    static const char *const done[][2] = {{"pause", "paused: within a second nobody but --priority is granted"},
                                           {"resume", "resumed"},
-                                          {"block", "blocked: only canaries pass"},
+                                          {"block", "blocked: within a second nobody but --priority is granted"},
                                           {"release", "released"}};
     for (size_t i = 0; i < sizeof(done) / sizeof(done[0]); i++) {
         if (strcmp(done[i][0], action) == 0) {

@@ -2,7 +2,8 @@
 #include "cli/operate.h"
 
 const char cli_pause_help[] = "Grants nobody on a dependency, or nobody of a fleet, until it is resumed or\n"
-                              "--ttl is over. Nobody loses its place; what is in flight goes on.\n\n"
+                              "--ttl is over; only --priority passes. Nobody loses its place; what is in\n"
+                              "flight goes on.\n\n"
                               "  headgate pause web --ttl 15m --reason 'bad image, being rolled back'\n"
                               "  headgate resume web\n\n"
                               "exit: 0 in force; 64 bad usage; 68 no such dependency or fleet; 69 no\n"

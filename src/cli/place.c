@@ -45,10 +45,10 @@ static void say_why(const struct hg_permit *permit, char *text, size_t size)
     text[0] = '\0';
     if (strcmp(permit->limit, "paused") == 0) {
         snprintf(text, size, "; paused by an operator");
-    } else if (permit->state == HG_PERMIT_BLOCKED) {
-        snprintf(text, size, "; %s is blocked", dependency);
     } else if (strcmp(permit->limit, "after") == 0) {
         snprintf(text, size, "; another fleet comes first");
+    } else if (permit->state == HG_PERMIT_BLOCKED) {
+        snprintf(text, size, "; %s is blocked", dependency);
     } else if (strcmp(permit->limit, "rate") == 0 || strcmp(permit->limit, "pace") == 0) {
         snprintf(text, size, "; the next token of %s is a moment away", dependency);
     } else if (strcmp(permit->limit, "in_flight") == 0 || strcmp(permit->limit, "window") == 0) {
@@ -78,7 +78,8 @@ const char *cli_place_text(struct cli_place *place)
         snprintf(place->text, sizeof(place->text), "%s before it%s%s",
                  cli_count_text(permit->position, count, sizeof(count)), eta, why);
     } else {
-        snprintf(place->text, sizeof(place->text), "its turn has come%s%s", eta, why);
+        bool held = strcmp(permit->limit, "after") == 0 || strcmp(permit->limit, "paused") == 0;
+        snprintf(place->text, sizeof(place->text), "%s%s%s", held ? "next in line" : "its turn has come", eta, why);
     }
     return place->text;
 }

@@ -277,6 +277,9 @@ void engine_advise(struct hg_engine *engine, struct policy_slot *slot, const str
     if (ret_answer->limit == LIMIT_LINE && outlook.shut != LIMIT_NONE) {
         ret_answer->limit = outlook.shut;
     }
+    if (ret_answer->limit == LIMIT_LINE && outlook.blocked && outlook.phase == PHASE_PAUSED) {
+        ret_answer->limit = LIMIT_PAUSED;
+    }
     if (ret_answer->limit_dependency < 0) {
         ret_answer->limit_dependency = outlook.dependency;
         ret_answer->phase = outlook.phase;
@@ -320,7 +323,9 @@ int64_t slot_fleet_eta_us(struct policy_slot *slot, size_t fleet, int64_t now_us
     }
     foresee(slot, slot_store_now(slot, now_us));
     struct outlook outlook = look(slot, (int)fleet, slot_store_now(slot, now_us));
-    double wait_s =
-        outlook.blocked ? -1 : line_forecast_wait(&slot->forecast, fleet, slot->outlook_waiting[fleet]);
+    /* Until the last of those with a place is granted: the called ones wait for tokens, too. */
+    const struct snapshot_line *lines = slot->snapshot.fleets[slot->fleet_of[fleet]].lines;
+    double waiting = (double)(lines[LINE_MAIN].waiting + lines[LINE_RETRY].waiting);
+    double wait_s = waiting <= 0 ? 0 : outlook.blocked ? -1 : line_forecast_wait(&slot->forecast, fleet, waiting);
     return wait_s < 0 ? -1 : (int64_t)(clamp(wait_s, 0, 1e9) * US);
 }

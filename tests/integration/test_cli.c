@@ -396,7 +396,7 @@ START_TEST(test_operating)
     ck_says(result.out, "db is limited to 2.5 a second, 2 in flight (replica is rebuilding). Until ");
     ck_says(result.out, "(10 min).");
     ck_run(0, "pause --reason 'bad image' web --ttl 30s");
-    ck_says(result.out, "web is paused: nobody is granted (bad image). Until ");
+    ck_says(result.out, "web is paused: within a second nobody but --priority is granted (bad image). Until ");
     ck_says(result.out, "or headgate resume web.");
     int64_t deadline_ms = server_now_ms() + DEADLINE_MS;
     do {
@@ -409,7 +409,7 @@ START_TEST(test_operating)
     ck_run(0, "acquire --fleet web --instance a --timeout 15s");
 
     ck_run(0, "block db --reason failover");
-    ck_says(result.out, "db is blocked: only canaries pass (failover). Until headgate release db.");
+    ck_says(result.out, "db is blocked: within a second nobody but --priority is granted (failover). Until headgate release db.");
     wait_for_phase("db", "blocked");
     ck_says(result.out, "operator: failover"); /* not the reason of the limit that is in force, too */
     ck_run(0, "release db");
