@@ -45,7 +45,8 @@ static const struct rule policy_rules[] = {
      .doc = "Raise it with every change: while controllers disagree, one with an older generation serves but "
             "does not lead."},
     {"mode", RULE_ENUM, AT(hg_policy, mode), .fallback = HG_POLICY_ENFORCE, .names = modes, .name_count = 2,
-     .doc = "enforce holds the limits; observe decides, logs and counts the same, and grants everybody."},
+     .doc = "enforce holds the limits; observe decides the same and grants everybody, and the answer says what "
+            "would have held it."},
     {"dependencies", RULE_MAP, NO_OFFSET, 1, HG_DEPENDENCIES_MAX, UNSET, .object = OBJECT_DEPENDENCY,
      .required = true,
      .doc = "Services that relaunches put load on, by name. Names are unique among all files."},
